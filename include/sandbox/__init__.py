@@ -1,0 +1,1 @@
+"""A local Iru tenant and a local ServiceNow instance, as two real HTTP servers on loopback."""

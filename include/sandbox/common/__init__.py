@@ -1,0 +1,1 @@
+"""What both servers of the sandbox share: a clock that can travel, storage, and counters."""
