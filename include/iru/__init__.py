@@ -1,0 +1,1 @@
+"""A client of the Iru Endpoint API: pages in, nothing written."""

@@ -1,0 +1,58 @@
+"""One judge for every answer of Iru's API.
+
+Error bodies are an object, an array, a bare string or HTML, so only the status code is relied on.
+Source: Iru Endpoint API, "Response codes" in the official Postman collection.
+"""
+
+import json
+
+from include.errors import AnswerUnusable, RetryLater, SetupWrong
+from include.web.transport import Answer
+
+_TRANSIENT = {408, 425, 500, 502, 503, 504}
+
+
+class NotFound(AnswerUnusable):
+    """Iru does not know the object; for a device, this proves that it is gone."""
+
+
+class BadRequest(AnswerUnusable):
+    """Iru refused the request's parameters."""
+
+
+def judge(answer: Answer) -> object:
+    """Return the JSON value of a success; raise what to do about anything else."""
+    status = answer.status
+    if status == 200:
+        return answer.json()
+    if status in (401, 403):
+        raise SetupWrong(
+            f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}. Check the API token in the password of "
+            "the Iru connection, and that the token's permissions include this endpoint (Access > API tokens)."
+        )
+    if status == 404:
+        raise NotFound(
+            f"{answer.request}: Iru answered HTTP 404{_detail(answer)}. Check the host in the Iru connection."
+        )
+    if status == 429:
+        raise RetryLater(f"{answer.request}: Iru's rate limit is reached (HTTP 429).", after_s=answer.retry_after_s)
+    if status in _TRANSIENT:
+        raise RetryLater(
+            f"{answer.request}: Iru answered HTTP {status}.", after_s=answer.retry_after_s, maybe_done=True
+        )
+    if 300 <= status < 400:
+        raise SetupWrong(f"{answer.request}: Iru answered a redirect (HTTP {status}); check the connection's host.")
+    raise BadRequest(f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}.")
+
+
+def _detail(answer: Answer) -> str:
+    """Return the server's own words where they are short text in JSON, else nothing."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return ""
+    if isinstance(body, dict):
+        body = body.get("detail") or body.get("message")
+    if isinstance(body, list) and body:
+        body = body[0]
+    return f" ({body[:200]})" if isinstance(body, str) and body else ""

@@ -1,0 +1,1 @@
+"""Load one staging frame through the Import Set API and learn one verdict for every row."""

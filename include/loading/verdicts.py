@@ -1,0 +1,118 @@
+"""Join what ServiceNow says about an import set back to the rows that were sent."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from include.errors import SetupWrong
+from include.loading.chunks import Chunk, Record
+from include.loading.spec import Outcome, RowVerdict
+from include.servicenow.import_sets import MapResult, RunCounters
+from include.servicenow.table_api import Row
+
+SUCCESS_STATES = (Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED)
+
+_IGNORED_BY_SCRIPT = "row transform ignored"
+_WORST_FIRST = (Outcome.ERROR, Outcome.SKIPPED, Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED, Outcome.IGNORED)
+
+
+def only_success(counters: RunCounters) -> Outcome | None:
+    """Return the one success that a run counted, or None where it counted several kinds or none."""
+    counts = {
+        Outcome.INSERTED: counters.inserts,
+        Outcome.UPDATED: counters.updates,
+        Outcome.PROCESSED: counters.processed,
+    }
+    kinds = [outcome for outcome, n in counts.items() if n]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+def counted(counters: RunCounters) -> int:
+    """Return the rows that a run's counters account for."""
+    return successes(counters) + counters.ignored + counters.skipped + counters.errors
+
+
+def successes(counters: RunCounters) -> int:
+    """Return the rows that a run wrote to a target."""
+    return counters.inserts + counters.updates + counters.processed
+
+
+def join(
+    chunk: Chunk, rows: Sequence[Row], *, keys: Sequence[str], import_set: str, others: Outcome | None
+) -> list[RowVerdict]:
+    """Return one verdict per row of a chunk, from staging rows joined by key.
+
+    A row without a staging row gets ``others``; where that is None, ServiceNow did not store it, which is an error.
+    Raises SetupWrong when staging rows carry keys that were not sent: the instance mapped the columns differently.
+    """
+    by_key = _group(rows, keys)
+    verdicts = []
+    for position, record in enumerate(chunk.records, chunk.first_row):
+        matches = by_key.get(_key(record, keys))
+        if matches:
+            outcome, message = _outcome(matches.pop(0))
+        elif others is not None:
+            outcome, message = others, ""
+        else:
+            outcome, message = Outcome.ERROR, "ServiceNow holds no staging row for it; a row may have 8126 bytes."
+        verdicts.append(RowVerdict(position, outcome, message, import_set))
+    _refuse_strangers(by_key, keys)
+    return verdicts
+
+
+def from_map_results(row: int, results: Sequence[MapResult]) -> RowVerdict:
+    """Return the verdict of a single POST, the worst of what its transform maps made of the record."""
+    if not results:
+        return RowVerdict(row, Outcome.ERROR, "ServiceNow answered no result for the record.", "")
+    pairs = [(_status_outcome(result.status, result.message), result) for result in results]
+    outcome, worst = min(pairs, key=lambda pair: _WORST_FIRST.index(pair[0]))
+    message = worst.message if outcome not in SUCCESS_STATES else ""
+    return RowVerdict(row, outcome, message, worst.import_set)
+
+
+def _group(rows: Sequence[Row], keys: Sequence[str]) -> dict[tuple[str, ...], list[Row]]:
+    grouped: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=_row_number):
+        grouped[_key(row, keys)].append(row)
+    return grouped
+
+
+def _key(row: Mapping[str, str] | Record, keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(row.get(key, "") for key in keys)
+
+
+def _row_number(row: Row) -> int:
+    number = row.get("sys_import_row", "").replace(",", "")
+    return int(number) if number.isdigit() else 0
+
+
+def _outcome(row: Row) -> tuple[Outcome, str]:
+    state, comment = row.get("sys_import_state", "").lower(), row.get("sys_import_state_comment", "")
+    outcome = _status_outcome(state, comment)
+    return outcome, "" if outcome in SUCCESS_STATES else comment or f"ServiceNow gave no reason (state {state!r})."
+
+
+def _status_outcome(status: str, message: str) -> Outcome:
+    """Take ServiceNow's word, but for a row that a script told to ignore, which it reports as an error."""
+    if message.lower().startswith(_IGNORED_BY_SCRIPT):
+        return Outcome.IGNORED
+    try:
+        return Outcome(status)
+    except ValueError:
+        return Outcome.ERROR
+
+
+def _refuse_strangers(by_key: Mapping[tuple[str, ...], list[Row]], keys: Sequence[str]) -> None:
+    strangers = [key for key, rows in by_key.items() if rows]
+    if not strangers:
+        return
+    names = ", ".join(keys)
+    if not any(any(key) for key in strangers):
+        raise SetupWrong(
+            f"ServiceNow stored rows with an empty {names}: it took the keys of the records for something else. "
+            "Set 'column_keys' in the extra of the ServiceNow connection to the instance's column mapping for "
+            "insertMultiple ('label' is ServiceNow's default, 'name' needs a record in sys_rest_insert_multiple)."
+        )
+    raise SetupWrong(
+        f"ServiceNow stored {len(strangers)} rows whose {names} differ from what was sent: the staging column is "
+        "probably too short and cut the value. Widen it in ServiceNow."
+    )

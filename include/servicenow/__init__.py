@@ -1,0 +1,1 @@
+"""A client of ServiceNow: OAuth, the Import Set API, and reads through the Table API."""

@@ -1,0 +1,135 @@
+"""The Import Set API and the records that tell what became of an import set.
+
+Source: ServiceNow, "Import Set API" (POST /api/now/import/{table}, insertMultiple), "Import run details".
+insertMultiple answers two sys_ids and no row results, and transforms later; counters and states are read afterwards.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.errors import AnswerUnusable
+from include.servicenow.client import ServiceNowClient
+from include.servicenow.table_api import Row, fetch_row, iter_rows
+
+MAX_BODY_BYTES = 8_000_000
+"""A little under glide.rest.max_content_length's default of 10 MB (KB0747638)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSet:
+    """The sys_ids that insertMultiple answers."""
+
+    sys_id: str
+    multi_import_set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MapResult:
+    """What one transform map made of a single record: a status and ServiceNow's own words."""
+
+    status: str
+    message: str
+    sys_id: str
+    import_set: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounters:
+    """One ``sys_import_set_run``: one transform of one import set, counted in rows."""
+
+    state: str
+    total: int
+    inserts: int
+    updates: int
+    processed: int
+    ignored: int
+    skipped: int
+    errors: int
+
+
+def insert_multiple(
+    client: ServiceNowClient, table: str, records: Sequence[Mapping[str, str]], *, multi_import_set: str = ""
+) -> ImportSet:
+    """Send records into one new import set; its transform runs later unless the instance says otherwise.
+
+    Raises RetryLater with ``maybe_done`` where the answer was lost; AccessDenied, Refused or AnswerUnusable otherwise.
+    """
+    params = {"multi_import_set_id": multi_import_set} if multi_import_set else {}
+    body = client.post(f"import/{table}/insertMultiple", encode({"records": list(records)}), **params)
+    if not isinstance(body, dict) or not isinstance(body.get("import_set_id"), str) or not body["import_set_id"]:
+        raise AnswerUnusable(f"insertMultiple into {table} answered without an 'import_set_id'.")
+    return ImportSet(body["import_set_id"], str(body.get("multi_import_set_id") or ""))
+
+
+def insert_one(client: ServiceNowClient, table: str, record: Mapping[str, str]) -> list[MapResult]:
+    """Send one record and return what each transform map made of it at once."""
+    body = client.post(f"import/{table}", encode(dict(record)))
+    results = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise AnswerUnusable(f"POST /api/now/import/{table} answered without a list in 'result'.")
+    return [_map_result(result, str(body.get("import_set") or "")) for result in results]
+
+
+def read_state(client: ServiceNowClient, import_set: str) -> str:
+    """Return the lower-case state of an import set: loading, loaded, processed, error, pending, running."""
+    return fetch_row(client, "sys_import_set", import_set, fields=("sys_id", "state")).get("state", "").lower()
+
+
+def read_runs(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
+    """Return the counters of every transform of an import set."""
+    fields = ("sys_id", "set", "state", "total", "inserts", "updates", "processed", "ignored", "skipped", "errors")
+    rows = iter_rows(client, "sys_import_set_run", query=f"set={import_set}", fields=fields)
+    return [_counters(row) for row in rows if _belongs(row, "set", import_set)]
+
+
+def read_import_rows(
+    client: ServiceNowClient, table: str, import_set: str, *, columns: Sequence[str], without_states: Sequence[str] = ()
+) -> list[Row]:
+    """Return the staging rows of an import set with their states, but for those in ``without_states``."""
+    query = f"sys_import_set={import_set}" + "".join(f"^sys_import_state!={state}" for state in without_states)
+    own = ("sys_id", "sys_import_set", "sys_import_row", "sys_import_state", "sys_import_state_comment")
+    rows = iter_rows(client, table, query=query, fields=(*own, *columns))
+    return [
+        row
+        for row in rows
+        if _belongs(row, "sys_import_set", import_set) and row.get("sys_import_state", "").lower() not in without_states
+    ]
+
+
+def encode(body: Any) -> bytes:
+    """Return a request body as compact UTF-8 JSON."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _belongs(row: Row, reference: str, import_set: str) -> bool:
+    """Check what the server filtered: a part of a query that it does not understand is ignored without a word."""
+    return row.get(reference, "") in ("", import_set)
+
+
+def _map_result(result: Mapping[str, Any], import_set: str) -> MapResult:
+    words = [str(result[key]) for key in ("error_message", "status_message") if result.get(key)]
+    return MapResult(
+        status=str(result.get("status") or "").lower(),
+        message="; ".join(words),
+        sys_id=str(result.get("sys_id") or ""),
+        import_set=import_set,
+    )
+
+
+def _counters(row: Row) -> RunCounters:
+    def number(name: str) -> int:
+        text = row.get(name, "").replace(",", "")
+        return int(text) if text.isdigit() else 0
+
+    return RunCounters(
+        state=row.get("state", "").lower(),
+        total=number("total"),
+        inserts=number("inserts"),
+        updates=number("updates"),
+        processed=number("processed"),
+        ignored=number("ignored"),
+        skipped=number("skipped"),
+        errors=number("errors"),
+    )

@@ -1,0 +1,72 @@
+"""Read rows through the Table API.
+
+Source: ServiceNow, "Table API". An encoded query's invalid parts are ignored by the server, so callers check what
+comes back; a page may be short although more rows follow, because access rules filter after the limit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from include.errors import AnswerUnusable
+from include.servicenow.client import ServiceNowClient
+
+PAGE_ROWS = 1000
+
+Row = dict[str, str]
+
+
+def iter_rows(client: ServiceNowClient, table: str, *, query: str, fields: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of ``table`` that match an encoded query, as plain strings, page by page."""
+    offset = 0
+    previous_first: Row | None = None
+    while True:
+        body, headers = client.get(
+            f"table/{table}",
+            sysparm_query=query,
+            sysparm_fields=",".join(fields),
+            sysparm_limit=PAGE_ROWS,
+            sysparm_offset=offset,
+            sysparm_exclude_reference_link="true",
+        )
+        page = [_plain(row) for row in _result(body, table)]
+        if not page or page[0] == previous_first:
+            return
+        previous_first = page[0]
+        yield from page
+        offset += PAGE_ROWS
+        if _is_last(headers, offset):
+            return
+
+
+def fetch_row(client: ServiceNowClient, table: str, sys_id: str, *, fields: Sequence[str]) -> Row:
+    """Return one row by its sys_id; Refused when it is not there."""
+    body, _ = client.get(
+        f"table/{table}/{sys_id}", sysparm_fields=",".join(fields), sysparm_exclude_reference_link="true"
+    )
+    if not isinstance(body, dict) or not isinstance(body.get("result"), dict):
+        raise AnswerUnusable(f"GET /api/now/table/{table} answered without a 'result' object.")
+    return _plain(body["result"])
+
+
+def _result(body: Any, table: str) -> list[Mapping[str, Any]]:
+    rows = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise AnswerUnusable(f"GET /api/now/table/{table} answered without a list of objects in 'result'.")
+    return rows
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """Reduce references, which may come as objects, to their value."""
+    return {name: _text(value.get("value") if isinstance(value, dict) else value) for name, value in row.items()}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _is_last(headers: Mapping[str, str], offset: int) -> bool:
+    """Believe the server's total where it gives one; else go on until an empty page."""
+    try:
+        return offset >= int(headers.get("X-Total-Count", ""))
+    except ValueError:
+        return False
