@@ -1,0 +1,68 @@
+# Everything that a user types; `make help` lists it. Set-up itself is include/local/setup.py.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# With PYTHON given, .venv is made from it; without, an existing .venv is kept.
+PYTHON_GIVEN := $(filter-out undefined,$(origin PYTHON))
+PYTHON ?= python3
+
+export PYTHONPATH := $(CURDIR)
+unexport PYTHONDONTWRITEBYTECODE
+
+# CONF may hold any character, also "$", so make must not expand it; recipes read it from the environment.
+override CONF := $(value CONF)
+export CONF
+export DAG DEVICES APPS SEED ARGS
+
+VENV_PYTHON := .venv/bin/python
+
+define setup
+@python=.venv/bin/python; \
+if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi; \
+"$$python" -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 3)' 2>/dev/null || { \
+  echo "error: Python 3.11 or newer is needed, and \"$$python\" is older or does not run. Name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+env -u PYTHONPATH "$$python" include/local/setup.py $(1)
+endef
+
+.PHONY: help setup setup-dev demo test up dag sandbox bench lint lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv with the pinned requirements (every other target does it too)
+	$(call setup,)
+
+setup-dev:
+	$(call setup,--dev)
+
+demo: setup ## Both flows against the sandbox on a real Airflow, twice, then compare both ends [DEVICES=500 APPS=40]
+	@"$(VENV_PYTHON)" -m include.local.demo $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
+
+test: lint ## Every check that CI runs
+	@"$(VENV_PYTHON)" -m pytest -q -n 2 $(ARGS)
+
+up: setup ## Airflow with its UI and the sandbox, until Ctrl-C [DEVICES=500 APPS=40]
+	@"$(VENV_PYTHON)" -m include.local.up $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
+
+dag: setup ## One run to its end in this process: DAG=iru_devices [CONF='{"mode": "plan"}']
+	@"$(VENV_PYTHON)" -m include.local.dag $${DAG:+"$$DAG" "$$CONF"}
+
+sandbox: setup ## The sandbox of both APIs alone, until Ctrl-C [DEVICES=500 APPS=40]
+	@"$(VENV_PYTHON)" -m include.sandbox serve --devices "$${DEVICES:-500}" --apps-per-device "$${APPS:-40}" --seed "$${SEED:-7}" $(ARGS)
+
+bench: ## The benchmarks: not there yet
+	@echo "make bench: there are no benchmarks yet."
+
+lint: setup-dev ## Style, format and types
+	@"$(VENV_PYTHON)" -m ruff check .
+	@"$(VENV_PYTHON)" -m ruff format --check .
+	@"$(VENV_PYTHON)" -m mypy
+
+lock: setup-dev ## Pin the newest versions that requirements*.in allow
+	@uv=$$(command -v uv || echo "$(VENV_PYTHON) -m uv"); \
+	for name in requirements requirements-dev; do \
+	  $$uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$$name.in" -o "$$name.txt" || exit 1; \
+	done

@@ -1,0 +1,1 @@
+"""What a newcomer types: set-up, a local Airflow, the sandbox beside it, single runs, the demo and its check."""

@@ -1,0 +1,163 @@
+"""What a single run shows in the terminal: short lines without secrets, everything else in a log file."""
+
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from include.local.environment import PROJECT_ROOT
+
+_SECRET_NAME = re.compile(r"password|secret|token|passphrase|private_key|api_?key", re.IGNORECASE)
+_TASK = re.compile(r"\[DAG TEST\] (?P<what>starting|end) ?(?:task)? task_id=(?P<task>\S+) map_index=(?P<index>-?\d+)")
+_TEST_LOGGER = "airflow.sdk.definitions.dag"
+_QUIET_LOGGERS = ("airflow.", "alembic", "task", "py.warnings", "httpx")
+_TASK_LOGGERS = ("airflow.task.hooks", "airflow.task.operators")
+_OWN_NOISE = ("Done. Returned value was",)
+_LEVELS_SHOWN_ALWAYS = ("error", "critical")
+_HIDDEN_FIELDS = frozenset(
+    {"timestamp", "level", "event", "logger", "filename", "lineno", "exception", "ti", "category", "ti_id"}
+)
+
+
+def secrets_of_environment(environment: Mapping[str, str]) -> list[str]:
+    """Return the secret values of the ``AIRFLOW_CONN_…`` variables, the longest first."""
+    found: set[str] = set()
+    for name, value in environment.items():
+        if name.startswith("AIRFLOW_CONN_"):
+            found |= _secrets_of_connection(value)
+    return sorted((secret for secret in found if len(secret) > 4), key=len, reverse=True)
+
+
+def _secrets_of_connection(value: str) -> set[str]:
+    try:
+        return set(_secret_values(json.loads(value)))
+    except ValueError:
+        return set(re.findall(r"://[^/@]*:([^/@]+)@", value))
+
+
+def _secret_values(value: Any, name: str = "") -> Iterable[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secret_values(_decoded(item) if key == "extra" else item, str(key))
+    elif isinstance(value, str) and _SECRET_NAME.search(name):
+        yield value
+
+
+def _decoded(extra: Any) -> Any:
+    """Return a connection's extra as an object; Airflow also takes it as JSON in a string."""
+    try:
+        return json.loads(extra) if isinstance(extra, str) else extra
+    except ValueError:
+        return None
+
+
+def render(line: str) -> str | None:
+    """Return what the terminal shows of one line of Airflow's JSON log; None for nothing, plain lines as they are."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not (isinstance(entry, dict) and "event" in entry):
+        return line
+    task = _TASK.search(str(entry["event"])) if entry.get("logger") == _TEST_LOGGER else None
+    if task:
+        return _task_line(task) if task["what"] == "starting" else None
+    return _event_line(entry) if _is_shown(entry) else None
+
+
+def _task_line(task: re.Match[str]) -> str:
+    index = "" if task["index"] == "-1" else f"[{task['index']}]"
+    return f"── {task['task']}{index}"
+
+
+def _is_shown(entry: Mapping[str, Any]) -> bool:
+    logger = str(entry.get("logger", ""))
+    if entry.get("level") in _LEVELS_SHOWN_ALWAYS:
+        return "XCom not found" not in str(entry["event"])  # the normal end of a mapped sequence
+    if logger.startswith(_TASK_LOGGERS):
+        return not str(entry["event"]).startswith(_OWN_NOISE)
+    if logger == "py.warnings":
+        file = str(entry.get("filename", ""))
+        return file.startswith(str(PROJECT_ROOT)) and "site-packages" not in file
+    return not logger.startswith(_QUIET_LOGGERS)
+
+
+def _event_line(entry: Mapping[str, Any]) -> str:
+    level = str(entry.get("level", "info"))
+    prefix = f"{str(entry.get('timestamp', ''))[11:19]}  " + ("" if level == "info" else f"{level.upper()}: ")
+    fields = "".join(f"  {name}={value}" for name, value in entry.items() if name not in _HIDDEN_FIELDS)
+    return "\n".join([f"{prefix}{entry['event']}{fields}", *_exception_lines(entry.get("exception") or [])])
+
+
+def _exception_lines(errors: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Show each error with the lines of our own code that it came through."""
+    for error in errors:
+        yield f"    {error.get('exc_type')}: {error.get('exc_value')}"
+        for frame in error.get("frames") or []:
+            file = Path(str(frame.get("filename")))
+            if file.is_relative_to(PROJECT_ROOT) and "site-packages" not in file.parts:
+                yield f"      at {file.relative_to(PROJECT_ROOT)}:{frame.get('lineno')} in {frame.get('name')}"
+
+
+class Console:
+    """Takes over file descriptors 1 and 2 of this process for as long as a ``with`` block lasts.
+
+    Every line loses its secrets, goes to the log file whole, and to the terminal as ``render`` shows it.
+    """
+
+    def __init__(self, log_path: Path) -> None:
+        self.log_path = log_path
+        self._secrets = secrets_of_environment(os.environ)
+
+    def __enter__(self) -> Self:
+        """Start passing lines on."""
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._saved = os.dup(1), os.dup(2)
+        reader, writer = os.pipe()
+        for descriptor in (1, 2):
+            os.dup2(writer, descriptor)
+        os.close(writer)
+        self._terminal = os.fdopen(os.dup(self._saved[0]), "w", buffering=1, errors="replace")
+        self._log = self.log_path.open("w", errors="replace")
+        self._pump = threading.Thread(target=self._pass_on, args=(os.fdopen(reader, errors="replace"),))
+        self._pump.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the descriptors back once every line has been passed on."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, saved in zip((1, 2), self._saved, strict=True):
+            os.dup2(saved, descriptor)
+            os.close(saved)
+        self._pump.join(timeout=5)
+        self._log.close()
+        self._terminal.close()
+
+    def _pass_on(self, lines: IO[str]) -> None:
+        for line in lines:
+            clean = self._without_secrets(line.rstrip("\n"))
+            print(clean, file=self._log, flush=True)
+            shown = render(clean)
+            if shown is not None:
+                print(shown, file=self._terminal)
+
+    def _without_secrets(self, line: str) -> str:
+        for secret in self._secrets:
+            line = line.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+        return _masked_by_airflow(line)
+
+
+def _masked_by_airflow(line: str) -> str:
+    """Hide what Airflow knows to be secret, such as a password of a connection that its database holds."""
+    masker = sys.modules.get("airflow.sdk._shared.secrets_masker")
+    return str(masker.redact(line)) if masker else line

@@ -1,0 +1,130 @@
+"""Child processes that never outlive the command that started them."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import psutil
+
+from include.local.environment import PROJECT_ROOT
+
+_PR_SET_PDEATHSIG = 1
+
+
+@contextlib.contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into ``SystemExit`` and SIGINT into ``KeyboardInterrupt``, so that clean-up runs.
+
+    A shell's ``&`` makes its command ignore SIGINT, and children inherit that; restoring it here means that
+    what we start can be interrupted too.
+    """
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: _raise_exit,
+        signal.SIGHUP: _raise_exit,
+    }
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _raise_exit(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back further signals while a stop is under way: a second Ctrl-C must not leave children behind."""
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def start(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    log: IO[bytes],
+    stdout: int | IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own, so that Ctrl-C in the terminal reaches only us, who stop it.
+
+    Both output streams go to ``log`` unless ``stdout`` says otherwise.
+    """
+    return subprocess.Popen(  # noqa: S603  # our own commands, without a shell
+        command,
+        cwd=PROJECT_ROOT,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=log if stdout is None else stdout,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # one system call, no lock
+    )
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when our parent dies without a chance to clean up (``kill -9``)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def stop(children: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 20.0) -> None:
+    """End every child and whatever it started: SIGTERM first, SIGKILL for what is left after ``grace_s``."""
+    with _uninterrupted():
+        sessions = {child.pid for child in children}
+        family = _family(sessions)
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+        _wait(children, sessions, deadline=time.monotonic() + grace_s)
+        for process in {*family, *_family(sessions)}:
+            _kill(process)
+        for child in children:
+            child.wait()
+
+
+def _wait(children: Sequence[subprocess.Popen[bytes]], sessions: set[int], *, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        if all(child.poll() is not None for child in children) and not _family(sessions):
+            return
+        time.sleep(0.1)
+
+
+def _family(sessions: set[int]) -> set[psutil.Process]:
+    """Return the living processes of ``sessions``, children in process groups of their own included."""
+    return {process for process in psutil.process_iter() if _session_of(process) in sessions}
+
+
+def _session_of(process: psutil.Process) -> int | None:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return os.getsid(process.pid)
+    except (psutil.Error, ProcessLookupError, PermissionError):
+        return None
+
+
+def _kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.Error):  # already gone
+        process.kill()
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """Return the last ``lines`` of a log, for an error message."""
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
