@@ -34,6 +34,9 @@ class StoragePath(Protocol):
     def iterdir(self) -> Iterator[Self]:
         """List a folder."""
 
+    def unlink(self) -> None:
+        """Delete the file."""
+
     def read_bytes(self) -> bytes:
         """Return the file's content."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from include.errors import PipelineError
+from include.errors import PipelineError, SetupWrong
 from include.loading.chunks import Chunk, iter_chunks, staging_columns, to_records
 from include.loading.receipts import Receipts
 from include.loading.settle import Waiting, settle
@@ -14,6 +14,7 @@ from include.loading.verdicts import from_map_results
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.dictionary import default_label, read_staging_columns, require_columns
 from include.servicenow.import_sets import ImportSet, insert_multiple, insert_one
+from include.servicenow.judge import Refused
 from include.storage import StoragePath, read_frame
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,11 @@ class _Load:
 
     def _settle(self, chunk: Chunk) -> None:
         import_set = self._receipts.sent(chunk) or ImportSet("")
-        verdicts = settle(self._client, self._spec, chunk, import_set.sys_id, waiting=self._waiting)
+        try:
+            verdicts = settle(self._client, self._spec, chunk, import_set.sys_id, waiting=self._waiting)
+        except (SetupWrong, Refused):
+            self._receipts.forget_sent(chunk)  # once the cause is mended, these rows have to be sent again
+            raise
         self._keep(chunk, verdicts)
 
     def _send_one_by_one(self, chunk: Chunk) -> None:

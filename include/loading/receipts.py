@@ -35,6 +35,10 @@ class Receipts:
         path = self._folder / f"{chunk.name}{_SENT}"
         write_json(path, {"sys_id": import_set.sys_id, "multi_import_set": import_set.multi_import_set})
 
+    def forget_sent(self, chunk: Chunk) -> None:
+        """Forget that a chunk was taken, because what became of it is of no use."""
+        (self._folder / f"{chunk.name}{_SENT}").unlink()
+
     def is_settled(self, chunk: Chunk) -> bool:
         """Say whether every row of a chunk has its verdict."""
         return (self._folder / f"{chunk.name}{_VERDICTS}").exists()

@@ -9,12 +9,13 @@ from include.loading.chunks import Chunk
 from include.loading.spec import LoadSpec, Outcome, RowVerdict
 from include.loading.verdicts import SUCCESS_STATES, counted, join, only_success, successes
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.import_sets import read_import_rows, read_runs, read_state
+from include.servicenow.import_sets import RunCounters, read_import_rows, read_runs, read_state
+from include.servicenow.judge import AccessDenied
 from include.servicenow.table_api import Row
 
 _FIRST_POLL_S = 0.25
 _LONGEST_POLL_S = 5.0
-_COUNTER_READS = 6
+_READS = 5
 _TRANSFORM_ENDED = ("processed", "error", "cancelled", "complete", "complete_with_errors")
 _NOT_YET = ("", "pending")
 
@@ -37,8 +38,11 @@ def settle(
     """
     waiting = waiting or Waiting()
     _wait_for_transform(client, spec, import_set, waiting)
-    for attempt in range(_COUNTER_READS):
-        verdicts = _by_counters(client, spec, chunk, import_set)
+    for attempt in range(_READS):
+        runs = _runs(client, import_set)
+        if len(runs) != 1:
+            break
+        verdicts = _by_counters(client, spec, chunk, import_set, runs[0])
         if verdicts is not None:
             return verdicts
         waiting.sleep(min(_LONGEST_POLL_S, _FIRST_POLL_S * 2**attempt))
@@ -52,23 +56,32 @@ def _wait_for_transform(client: ServiceNowClient, spec: LoadSpec, import_set: st
         if waiting.now_s() >= deadline_s:
             raise RetryLater(
                 f"Import set {import_set} in {spec.table} is still {state!r} after {spec.transform_timeout_s:.0f} s: "
-                "its transform may be queued, or no transform map is active. It will be asked about again, not sent again.",
+                "its transform is queued, or no transform map is active. It will be asked about, not sent, again.",
                 maybe_done=True,
             )
         waiting.sleep(pause_s)
         pause_s = min(_LONGEST_POLL_S, pause_s * 1.5)
 
 
-def _by_counters(client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str) -> list[RowVerdict] | None:
+def _runs(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
+    """Return the runs' counters, or nothing where the account may not read them: the rows then tell."""
+    try:
+        return read_runs(client, import_set)
+    except AccessDenied:
+        return []
+
+
+def _by_counters(
+    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, run: RunCounters
+) -> list[RowVerdict] | None:
     """Settle a chunk by one run's counters and the rows that did not succeed; None where they do not add up (yet)."""
-    runs = read_runs(client, import_set)
-    if len(runs) != 1 or counted(runs[0]) != len(chunk.records):
+    if counted(run) != len(chunk.records):
         return None
-    success = only_success(runs[0])
-    if success is None and successes(runs[0]):
+    success = only_success(run)
+    if success is None and successes(run):
         rows = _read(client, spec, import_set, without_states=())
         return _join(spec, chunk, import_set, rows, None) if _complete(rows, len(chunk.records)) else None
-    wanted = len(chunk.records) - successes(runs[0])
+    wanted = len(chunk.records) - successes(run)
     rows = _read(client, spec, import_set, without_states=SUCCESS_STATES) if wanted else []
     return _join(spec, chunk, import_set, rows, success) if _complete(rows, wanted) else None
 
@@ -77,7 +90,7 @@ def _by_rows(
     client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, waiting: Waiting
 ) -> list[RowVerdict]:
     """Settle a chunk by the state of every staging row, where counters are missing, lag or count several maps."""
-    for attempt in range(_COUNTER_READS):
+    for attempt in range(_READS):
         rows = _read(client, spec, import_set, without_states=())
         if all(row.get("sys_import_state", "").lower() not in _NOT_YET for row in rows):
             return _join(spec, chunk, import_set, rows, None)

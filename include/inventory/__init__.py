@@ -1,0 +1,1 @@
+"""The pipeline's core: extract, shape, plan, settle. It imports no Airflow."""
