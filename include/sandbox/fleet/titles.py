@@ -109,7 +109,7 @@ def _add_with_helpers(draw: random.Random, titles: list[AppTitle], vendor: tuple
     for helper in ("Helper", "Helper (Renderer)", "Launcher")[: draw.choice((0, 0, 1, 2, 3))]:
         inside = "LoginItems" if helper == "Launcher" else "Frameworks"
         helper_path = f"{path}/Contents/Library/{inside}/{name} {helper}.app"
-        helper_id = f"{bundle_id}.{helper.lower().replace(' ', '-').strip('()')}"
+        helper_id = f"{bundle_id}.{helper.lower().replace(' (', '.').rstrip(')')}"
         identity = (developer, team, category)
         titles.append(_vendor_title(len(titles) + 1, f"{name} {helper}", helper_path, helper_id, identity))
 

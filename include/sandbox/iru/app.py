@@ -1,0 +1,47 @@
+"""The tenant as an ASGI application."""
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.exceptions import HTTPException
+
+from include.sandbox.common.traffic import Traffic, TrafficMiddleware
+from include.sandbox.iru import (
+    admin,
+    audit_routes,
+    details,
+    device_apps,
+    device_edit,
+    devices,
+    export,
+    export_files,
+    groups,
+    prism,
+    users,
+)
+from include.sandbox.iru.auth import authorize
+from include.sandbox.iru.errors import ApiError, on_api_error, on_http_exception
+from include.sandbox.iru.gateway import GatewayMiddleware
+from include.sandbox.iru.settings import IruSettings
+from include.sandbox.iru.store import open_store
+from include.sandbox.iru.tenant import API_PREFIX, Tenant
+
+_SERVICES = (devices, details, device_apps, device_edit, export, prism, audit_routes, users, groups)
+
+
+def create_app(settings: IruSettings) -> FastAPI:
+    """Return a tenant with its fleet, ready to serve."""
+    database, traffic = open_store(settings), Traffic()
+    tenant = Tenant(settings, database, traffic, settings.switches)
+    tenant.tokens.update((row["token"], row["denied"]) for row in database.rows("SELECT * FROM tokens"))
+    app = FastAPI(title="Iru Endpoint sandbox", redirect_slashes=False, openapi_url=None)
+    app.state.tenant = tenant
+    api = APIRouter(prefix=API_PREFIX, dependencies=[Depends(authorize)])
+    for service in _SERVICES:
+        api.include_router(service.router)
+    for router in (api, export_files.router, admin.router):
+        app.include_router(router)
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_middleware(GatewayMiddleware, tenant=tenant)
+    app.add_middleware(TrafficMiddleware, traffic=traffic)
+    app.router.on_shutdown.append(database.close)
+    return app
