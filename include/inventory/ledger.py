@@ -1,0 +1,136 @@
+"""What ServiceNow is known to hold: one entry per feed and key, written only after ServiceNow confirmed it.
+
+Losing the ledger costs one full resend, never correctness. SQLite by default, PostgreSQL at scale; both know
+INSERT … ON CONFLICT.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+
+from include.errors import SetupWrong
+
+_BATCH_ROWS = 500
+_metadata = sa.MetaData()
+
+_rows = sa.Table(
+    "ledger_rows",
+    _metadata,
+    sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
+    sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    sa.Column("feed", sa.String(40), primary_key=True),
+    sa.Column("key", sa.String(400), primary_key=True, comment="key columns, case folded"),
+    sa.Column("row_hash", sa.String(32), comment="of the payload that ServiceNow confirmed; null when it never did"),
+    sa.Column("payload", sa.Text, comment="JSON of the staging columns that ServiceNow confirmed"),
+    sa.Column("active", sa.Boolean, nullable=False, comment="false once the removal was confirmed"),
+    sa.Column("verdict", sa.String(20), nullable=False, comment="of the last attempt"),
+    sa.Column("message", sa.Text, nullable=False, comment="ServiceNow's own words about the last attempt"),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="in a row without a confirmation"),
+    sa.Column("import_set", sa.String(40), nullable=False),
+    sa.Column("run_id", sa.String(250), nullable=False, comment="of the last attempt"),
+    sa.Column("tried_at", sa.String(19), nullable=False, comment="UTC"),
+    sa.Column("confirmed_at", sa.String(19), comment="UTC; null when never"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The tenant and the instance that an entry belongs to, by base URL."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one row; ``row_hash`` and ``payload`` are those that ServiceNow confirmed last."""
+
+    key: str
+    row_hash: str | None
+    payload: str | None
+    active: bool
+    verdict: str
+    message: str
+    attempts: int
+    import_set: str
+    run_id: str
+    tried_at: str
+    confirmed_at: str | None
+
+
+class Ledger:
+    """The table of entries of one pair; SetupWrong when the database cannot be opened."""
+
+    def __init__(self, url: str, pair: Pair) -> None:
+        self._pair = pair
+        self._engine = _engine(url)
+
+    def read(self, feed: str) -> pd.DataFrame:
+        """Return a feed's entries, one row each, with the columns of ``Entry``."""
+        columns = [_rows.c[name] for name in Entry.__dataclass_fields__]
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.select(*columns).where(*self._of(feed)))
+            frame = pd.DataFrame(found.all(), columns=list(Entry.__dataclass_fields__))
+        return frame.astype({"key": "str", "row_hash": "str", "payload": "str", "active": "bool", "run_id": "str"})
+
+    def write(self, feed: str, entries: Iterable[Entry]) -> None:
+        """Insert or replace entries, all or none of them."""
+        with self._engine.begin() as connection:
+            for batch in _batches(entries):
+                connection.execute(self._upsert([self._values(feed, entry) for entry in batch]))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _of(self, feed: str) -> Sequence[sa.ColumnElement[bool]]:
+        return (_rows.c.source == self._pair.source, _rows.c.target == self._pair.target, _rows.c.feed == feed)
+
+    def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
+        return {"source": self._pair.source, "target": self._pair.target, "feed": feed, **asdict(entry)}
+
+    def _upsert(self, values: list[dict[str, Any]]) -> sa.Insert:
+        # Both dialects spell the upsert alike, but each has a class of its own.
+        is_postgresql = self._engine.dialect.name == "postgresql"
+        insert = postgresql.insert(_rows) if is_postgresql else sqlite.insert(_rows)
+        changed = {column.name: insert.excluded[column.name] for column in _rows.columns if not column.primary_key}
+        keys = [*_rows.primary_key.columns]
+        return insert.values(values).on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    remaining = iter(entries)
+    while batch := list(islice(remaining, _BATCH_ROWS)):
+        yield batch
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(parsed)
+        _metadata.create_all(engine)
+    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
+        raise SetupWrong(
+            f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
+            f"(now {_without_password(url)})."
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        with engine.connect() as connection:
+            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
+    return engine
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "not a database URL"

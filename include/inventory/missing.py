@@ -1,0 +1,63 @@
+"""Decide what to do about rows that ServiceNow holds and that Iru no longer lists."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from include.errors import SetupWrong
+from include.inventory.ledger import Ledger
+from include.inventory.mapping import Feed
+from include.inventory.params import MissingPolicy
+from include.inventory.plan import no_longer_listed
+from include.iru.client import IruClient
+
+log = logging.getLogger(__name__)
+
+_COMPUTER, _MDM = "computer", "mdm"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Keys to send once more with the feed's removed values, and keys that are only reported."""
+
+    to_send: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+
+
+def find_missing(
+    feed: Feed, ledger: Ledger, seen: pd.DataFrame, *, policy: MissingPolicy, iru: Callable[[], IruClient]
+) -> Missing:
+    """Return what became of the keys that are not in ``seen``, the keys that a complete extract listed.
+
+    An app is always sent once more as removed. A device follows the operator's policy, and only after Iru answered 404
+    for the device itself. Nothing is ever deleted in ServiceNow.
+    """
+    if feed.source == "apps":
+        return Missing(to_send=tuple(no_longer_listed(feed, ledger.read(feed.name), seen)))
+    if policy == "ignore" or feed.name != _COMPUTER:
+        return Missing()
+    if policy == "retire" and not feed.removed_values:
+        raise SetupWrong(
+            'missing_devices is "retire", but the mapping does not say how a computer is retired. Set '
+            f'feeds.{feed.name}.removed = {{ values = {{ install_status = "7" }} }} and the column in your mapping.'
+        )
+    gone = _confirmed_gone(no_longer_listed(feed, ledger.read(feed.name), seen), ledger, iru)
+    log.info("%d devices are no longer in Iru (policy %s).", len(gone), policy)
+    return Missing(to_send=gone) if policy == "retire" else Missing(reported=gone)
+
+
+def _confirmed_gone(serials: list[str], ledger: Ledger, iru: Callable[[], IruClient]) -> tuple[str, ...]:
+    """Keep the serial numbers whose device Iru answers 404 for; one whose device id is not known stays."""
+    if not serials:
+        return ()
+    device_ids = _device_ids(ledger.read(_MDM))
+    client = iru()
+    return tuple(serial for serial in serials if serial in device_ids and not client.device_exists(device_ids[serial]))
+
+
+def _device_ids(known: pd.DataFrame) -> dict[str, str]:
+    payloads = [json.loads(payload) for payload in known["payload"].dropna()]
+    return {payload["serial_number"].casefold(): payload["device_id"] for payload in payloads}

@@ -1,0 +1,92 @@
+"""What an operator asks of one run, checked before anything happens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from include.errors import SetupWrong
+
+Mode = Literal["plan", "load"]
+MissingPolicy = Literal["ignore", "report", "retire"]
+
+MODES = ("plan", "load")
+DEVICE_FAMILIES = ("Mac", "iPhone", "iPad", "AppleTV")
+MISSING_POLICIES = ("ignore", "report", "retire")
+GUARDS = ("incomplete_extract",)
+
+_FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunParams:
+    """The params of one DAG run; an empty ``blueprints`` means all of them."""
+
+    mode: Mode
+    feeds: tuple[str, ...]
+    device_families: tuple[str, ...] = DEVICE_FAMILIES
+    blueprints: tuple[str, ...] = ()
+    full_resend: bool = False
+    missing_devices: MissingPolicy = "ignore"
+    lift_guards: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, feeds: Sequence[str], known: Sequence[str] | None = None) -> Self:
+        """Check the values of a run; ``feeds`` are those that the DAG carries, ``known`` its params' names.
+
+        Raises SetupWrong that names the param and what it may be.
+        """
+        names = known if known is not None else list(cls.__dataclass_fields__)
+        unknown = sorted(set(values) - set(names))
+        if unknown:
+            raise SetupWrong(f"Unknown param {', '.join(unknown)}. Known params: {', '.join(names)}.")
+        return cls(
+            mode=_word("mode", values.get("mode", "load"), MODES),
+            feeds=_words("feeds", values.get("feeds") or feeds, feeds),
+            device_families=_families(values.get("device_families") or DEVICE_FAMILIES),
+            blueprints=_words("blueprints", values.get("blueprints") or (), None),
+            full_resend=_flag("full_resend", values.get("full_resend", False)),
+            missing_devices=_word("missing_devices", values.get("missing_devices", "ignore"), MISSING_POLICIES),
+            lift_guards=_words("lift_guards", values.get("lift_guards") or (), GUARDS),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the params as JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the params that ``to_json`` wrote."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)
+
+
+def family(platform: str | None) -> str | None:
+    """Return the device family of a platform; Prism writes tvOS where /devices writes AppleTV."""
+    return _FAMILY_ALIASES.get(platform, platform) if platform else None
+
+
+def _families(value: Any) -> tuple[str, ...]:
+    names = _words("device_families", value, (*DEVICE_FAMILIES, *_FAMILY_ALIASES))
+    return tuple(dict.fromkeys(family(name) or name for name in names))
+
+
+def _word(name: str, value: Any, allowed: Sequence[str]) -> Any:
+    if value not in allowed:
+        raise SetupWrong(f"Param {name!r} is {value!r}; it must be one of: {', '.join(allowed)}.")
+    return value
+
+
+def _words(name: str, value: Any, allowed: Sequence[str] | None) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) and word for word in words):
+        raise SetupWrong(f"Param {name!r} is {value!r}; it must be a list of texts.")
+    wrong = [word for word in words if allowed is not None and word not in allowed]
+    if wrong:
+        raise SetupWrong(f"Param {name!r} has {', '.join(wrong)}; allowed are: {', '.join(allowed or ())}.")
+    return tuple(dict.fromkeys(words))
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SetupWrong(f"Param {name!r} is {value!r}; it must be true or false.")
+    return value

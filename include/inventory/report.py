@@ -1,0 +1,78 @@
+"""The run's report: the same names and numbers in ``report.json``, in the task log and in metrics."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from include.inventory.settle import COUNTS
+
+_LOG_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class FeedReport:
+    """What became of one feed; ``counts`` has the names of ``COUNTS``, ``details`` whatever a person should see."""
+
+    counts: Mapping[str, int]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one run; ``requests`` counts HTTP requests by service."""
+
+    dag_id: str
+    run_id: str
+    mode: str
+    feeds: Mapping[str, FeedReport]
+    requests: Mapping[str, int]
+    failed: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``report.json``."""
+        report: dict[str, Any] = {
+            "dag_id": self.dag_id,
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "feeds": {name: dict(feed.counts) for name, feed in self.feeds.items()},
+            "requests": dict(self.requests),
+            "details": {name: dict(feed.details) for name, feed in self.feeds.items() if feed.details},
+        }
+        return report | ({"failed": self.failed} if self.failed else {})
+
+    def to_text(self) -> str:
+        """Return the report as a table for a task's log."""
+        table = Table(title=f"{self.dag_id} · {self.mode} · {self.run_id}", title_justify="left")
+        table.add_column("feed")
+        shown = [name for name in COUNTS if name == "extracted" or any(f.counts[name] for f in self.feeds.values())]
+        for name in shown:
+            table.add_column(name, justify="right")
+        for name, feed in self.feeds.items():
+            table.add_row(name, *(str(feed.counts[count]) for count in shown))
+        asked = ", ".join(f"{n} to {service}" for service, n in self.requests.items())
+        return "\n".join([_rendered(table), f"Requests: {asked}.", *self._notes()])
+
+    def _notes(self) -> Iterable[str]:
+        for name, feed in self.feeds.items():
+            for what, value in feed.details.items():
+                if value:
+                    yield f"{name}: {what.replace('_', ' ')}: {_spelled(value)}"
+        if self.failed:
+            yield f"FAILED: {self.failed}"
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{n} rows {words}" for words, n in value.items())
+    return str(value)
+
+
+def _rendered(table: Table) -> str:
+    console = Console(file=StringIO(), width=_LOG_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()

@@ -1,0 +1,53 @@
+"""The pandera models of source frames and staging frames, validated lazily: one run reports every bad row."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from include.inventory.cells import CLEARS, Unusable
+from include.inventory.mapping import Column, Feed
+
+_NOT_SCALAR = "is neither text, number, boolean nor null"
+_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
+
+
+def source_model(fields: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the model of a source frame: every field is null, text, a boolean or a finite number."""
+    scalar = pa.Check(lambda value: not isinstance(value, Unusable), element_wise=True, error=_NOT_SCALAR)
+    return pa.DataFrameSchema({name: pa.Column(object, scalar, nullable=True) for name in fields})
+
+
+def staging_model(feed: Feed) -> pa.DataFrameSchema:
+    """Return the model of a staging frame: text only, what is required is there, nothing reads as an order to clear."""
+    return pa.DataFrameSchema({column.name: _staging_column(column, feed) for column in feed.columns})
+
+
+def failures(model: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what is wrong with a frame, as row (its index label), column and reason; empty when all is well."""
+    try:
+        model.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+        found = pd.DataFrame({"row": cases["index"], "column": cases["column"], "reason": cases["check"]})
+        reasons = found["reason"].replace({"not_nullable": "is empty"}).astype("str")
+        return found.assign(reason=reasons, row=found["row"].astype("int64"), column=found["column"].astype("str"))
+    return no_failures()
+
+
+def no_failures() -> pd.DataFrame:
+    """Return an empty frame of failures."""
+    return pd.DataFrame(
+        {"row": pd.Series(dtype="int64"), "column": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")}
+    )
+
+
+def _staging_column(column: Column, feed: Feed) -> pa.Column:
+    checks = [pa.Check(lambda cells: cells != CLEARS, error=f"reads {CLEARS}, which clears the field")]
+    if column.type == "timestamp":
+        checks.append(pa.Check.str_matches(_TIME, error="is not yyyy-MM-dd HH:mm:ss"))
+    if column.type == "boolean":
+        checks.append(pa.Check.isin(["true", "false"], error="is neither true nor false"))
+    required = column.required or column.name in feed.key
+    return pa.Column("str", checks, nullable=not required)

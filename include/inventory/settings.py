@@ -1,0 +1,74 @@
+"""What the environment sets for the whole installation, read in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.errors import SetupWrong
+from include.inventory.params import MISSING_POLICIES
+
+PREFIX = "IRU_SERVICENOW_"
+
+_NO_SCHEDULE = ("", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are kept and when the DAGs run; every value has a variable ``IRU_SERVICENOW_<NAME>``."""
+
+    storage: str
+    ledger: str
+    mapping: Path | None
+    devices_schedule: str | None
+    apps_schedule: str | None
+    missing_devices: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment; SetupWrong names a variable that is unknown or makes no sense."""
+        values = _ours(os.environ if environment is None else environment)
+        home = (os.environ if environment is None else environment).get("AIRFLOW_HOME", str(Path.home() / "airflow"))
+        storage = values.get("STORAGE") or str(Path(home) / "iru_servicenow")
+        return cls(
+            storage=storage,
+            ledger=values.get("LEDGER") or _default_ledger(storage),
+            mapping=Path(values["MAPPING"]) if values.get("MAPPING") else None,
+            devices_schedule=_schedule(values.get("DEVICES_SCHEDULE", "*/5 * * * *")),
+            apps_schedule=_schedule(values.get("APPS_SCHEDULE", "0 2 * * *")),
+            missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
+        )
+
+
+_KNOWN = ("STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES")
+
+
+def _ours(environment: Mapping[str, str]) -> dict[str, str]:
+    values = {name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX)}
+    unknown = sorted(f"{PREFIX}{name}" for name in set(values) - set(_KNOWN))
+    if unknown:
+        known = ", ".join(f"{PREFIX}{name}" for name in _KNOWN)
+        raise SetupWrong(f"Unknown setting {', '.join(unknown)}. Known settings: {known}.")
+    return values
+
+
+def _schedule(text: str) -> str | None:
+    return None if text.strip().lower() in _NO_SCHEDULE else text.strip()
+
+
+def _missing_policy(text: str) -> str:
+    if text not in MISSING_POLICIES:
+        allowed = ", ".join(MISSING_POLICIES)
+        raise SetupWrong(f"{PREFIX}MISSING_DEVICES is {text!r}; it must be one of: {allowed}.")
+    return text
+
+
+def _default_ledger(storage: str) -> str:
+    """Keep the ledger beside the files where they are local; a remote store cannot hold a database."""
+    local = storage.removeprefix("file://")
+    if "://" in local:
+        raise SetupWrong(
+            f"{PREFIX}STORAGE is {storage.partition('://')[0]}://…, so {PREFIX}LEDGER must name a database, such as "
+            "postgresql+psycopg2://…"
+        )
+    return f"sqlite:///{local.rstrip('/')}/ledger.sqlite"

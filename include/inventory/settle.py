@@ -1,0 +1,108 @@
+"""Take ServiceNow's verdicts into the ledger and count every row of a feed exactly once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from include.errors import CountsDisagree
+from include.inventory.ledger import Entry, Ledger
+from include.inventory.mapping import Feed
+
+COUNTS = (
+    "extracted", "filtered", "rejected", "unchanged", "inserted", "updated", "processed", "ignored", "skipped", "error",
+    "removed", "held",
+)  # fmt: skip
+
+_CONFIRMED = ("inserted", "updated", "processed")
+_NO_CHANGE = "no field values changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A feed's verdict counts, and what a person should see: refusals by message, rows that were not sent."""
+
+    counts: dict[str, int]
+    refusals: dict[str, int]
+    removals_refused: int
+    not_sent: int
+
+
+def settle_feed(ledger: Ledger, feed: Feed, to_send: pd.DataFrame, verdicts: pd.DataFrame, *, run_id: str) -> Counted:
+    """Write the ledger's entries for every row that was sent and return the counts of these rows.
+
+    ``to_send`` is the plan's frame, ``verdicts`` the load's (row, outcome, message, import_set). Planned rows without a
+    verdict were not sent; they are held. Running it again for the same run changes nothing.
+    """
+    sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
+    answered = sent[sent["outcome"].notna()]
+    known = ledger.read(feed.name)
+    ledger.write(feed.name, _entries(feed, answered, known, run_id))
+    listed = answered["_row"] >= 0
+    outcomes = answered.loc[listed, "outcome"].value_counts()
+    counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}
+    counts["held"] = int(((sent["_row"] >= 0) & sent["outcome"].isna()).sum())
+    confirmed = _is_confirmed(answered)
+    counts["removed"] = int((~listed & confirmed).sum())
+    refused = answered[~confirmed]
+    refusals = {str(message): int(n) for message, n in refused["message"].value_counts().items()}
+    not_sent = int(sent["outcome"].isna().sum())
+    return Counted(counts, refusals, int((~listed & ~confirmed).sum()), not_sent)
+
+
+def require_balance(feed: str, counts: Mapping[str, int]) -> None:
+    """Raise CountsDisagree unless every extracted row ended in exactly one verdict."""
+    parts = [name for name in COUNTS if name not in ("extracted", "removed")]
+    total = sum(counts[name] for name in parts)
+    if total != counts["extracted"]:
+        spelled = " + ".join(f"{counts[name]} {name}" for name in parts)
+        raise CountsDisagree(
+            f"Feed {feed}: {counts['extracted']} rows were extracted, but {spelled} makes {total}. This is a defect of "
+            "the pipeline; keep the run's folder and report it."
+        )
+
+
+def _is_confirmed(answered: pd.DataFrame) -> pd.Series:
+    """Say which rows ServiceNow now holds as sent; a row ignored for another reason than "no change" it does not."""
+    unchanged = (answered["outcome"] == "ignored") & _means_no_change(answered["message"])
+    return answered["outcome"].isin(_CONFIRMED) | unchanged
+
+
+def _means_no_change(messages: pd.Series) -> pd.Series:
+    words = messages.str.lower()
+    return (
+        words.str.contains(_NO_CHANGE, regex=False) | (words == "") | words.str.startswith("servicenow gave no reason")
+    )
+
+
+def _entries(feed: Feed, answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterator[Entry]:
+    ours = known[known["key"].isin(answered["_key"])]
+    before = {str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in ours.to_dict("records")}
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    names = ["_key", "_hash", "_payload", "_action", "outcome", "message", "import_set"]
+    for values, confirmed in zip(
+        answered[names].itertuples(index=False, name=None), _is_confirmed(answered), strict=True
+    ):
+        key, row_hash, payload, action, outcome, message, import_set = values
+        last = before.get(key)
+        repeated = last is not None and last["run_id"] == run_id
+        earlier = int(last["attempts"]) if last else 0
+        yield Entry(
+            key=key,
+            row_hash=row_hash if confirmed else _or_none(last, "row_hash"),
+            payload=payload if confirmed else _or_none(last, "payload"),
+            active=action not in ("remove", "retire") if confirmed else bool(last["active"]) if last else True,
+            verdict=outcome,
+            message=message,
+            attempts=0 if confirmed else earlier if repeated else earlier + 1,
+            import_set=import_set,
+            run_id=run_id,
+            tried_at=now,
+            confirmed_at=now if confirmed else _or_none(last, "confirmed_at"),
+        )
+
+
+def _or_none(last: Mapping[str, object] | None, name: str) -> str | None:
+    value = last[name] if last else None
+    return value if isinstance(value, str) else None
