@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from include.local import processes
-from include.local.environment import airflow_environment
+from include.local.environment import airflow_environment, isolated_environment
 from include.local.rest import AirflowClient
 
 USERNAME = "admin"
@@ -42,15 +42,21 @@ class LocalAirflow:
         home: Path,
         *,
         environment: Mapping[str, str] | None = None,
+        isolated: bool = False,
         port: int = 0,
         ready_within_s: float = 120.0,
     ) -> None:
-        """Prepare, but start nothing: ``environment`` is added to the processes', port 0 takes a free one."""
+        """Prepare, but start nothing.
+
+        ``environment`` is added to the processes' own, which is the caller's, or nothing of its Airflow settings
+        when ``isolated``. Port 0 takes a free one.
+        """
         self.home = home
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.username = USERNAME
         self.log_folder = home / "logs" / "local"
+        self._base = isolated_environment(home) if isolated else airflow_environment(home)
         self._extra = dict(environment or {})
         self._ready_within_s = ready_within_s
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -123,7 +129,7 @@ class LocalAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_path),
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        return airflow_environment(self.home) | {"AIRFLOW_HOME": str(self.home)} | address | self._extra
+        return self._base | {"AIRFLOW_HOME": str(self.home)} | address | self._extra
 
     @property
     def _passwords_path(self) -> Path:
@@ -165,3 +171,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Say whether nobody listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+STORAGE = "iru_servicenow"
+_SETTINGS = ("AIRFLOW_", "IRU_SERVICENOW_")
 
 
 def airflow_home() -> Path:
@@ -14,7 +16,7 @@ def airflow_home() -> Path:
 
 def storage_root(home: Path) -> str:
     """Return where the runs keep their files: ``IRU_SERVICENOW_STORAGE``, or a folder in ``home``."""
-    return os.environ.get("IRU_SERVICENOW_STORAGE") or str(home / "iru_servicenow")
+    return os.environ.get("IRU_SERVICENOW_STORAGE") or str(home / STORAGE)
 
 
 def airflow_defaults(home: Path) -> dict[str, str]:
@@ -51,3 +53,10 @@ def python_environment() -> dict[str, str]:
 def airflow_environment(home: Path) -> dict[str, str]:
     """Return the whole environment of an Airflow process: ours where the caller's sets nothing else."""
     return airflow_defaults(home) | python_environment()
+
+
+def isolated_environment(home: Path) -> dict[str, str]:
+    """Return the environment of an Airflow that takes no setting, connection or storage from the caller's."""
+    base = {name: value for name, value in python_environment().items() if not name.startswith(_SETTINGS)}
+    defaults = airflow_defaults(home) | {"IRU_SERVICENOW_STORAGE": str(home / STORAGE)}
+    return defaults | {"AIRFLOW__CORE__PARALLELISM": "4"} | base

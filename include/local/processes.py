@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -17,6 +17,7 @@ import psutil
 from include.local.environment import PROJECT_ROOT
 
 _PR_SET_PDEATHSIG = 1
+_LAST_GRACE_S = 3.0
 
 
 @contextlib.contextmanager
@@ -83,25 +84,26 @@ def _die_with_parent() -> None:
 
 
 def stop(children: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 20.0) -> None:
-    """End every child and whatever it started: SIGTERM first, SIGKILL for what is left after ``grace_s``."""
+    """End every child within ``grace_s`` of a SIGTERM, then whatever it started and left behind."""
     with _uninterrupted():
         sessions = {child.pid for child in children}
-        family = _family(sessions)
         for child in children:
             if child.poll() is None:
                 child.terminate()
-        _wait(children, sessions, deadline=time.monotonic() + grace_s)
-        for process in {*family, *_family(sessions)}:
-            _kill(process)
+        _wait_for(lambda: all(child.poll() is not None for child in children), within_s=grace_s)
+        for send in (psutil.Process.terminate, psutil.Process.kill):
+            for process in _family(sessions):
+                with contextlib.suppress(psutil.Error):  # it has gone by itself
+                    send(process)
+            _wait_for(lambda: not _family(sessions), within_s=_LAST_GRACE_S)
         for child in children:
             child.wait()
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]], sessions: set[int], *, deadline: float) -> None:
-    while time.monotonic() < deadline:
-        if all(child.poll() is not None for child in children) and not _family(sessions):
-            return
-        time.sleep(0.1)
+def _wait_for(condition: Callable[[], bool], *, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _family(sessions: set[int]) -> set[psutil.Process]:
@@ -116,11 +118,6 @@ def _session_of(process: psutil.Process) -> int | None:
         return os.getsid(process.pid)
     except (psutil.Error, ProcessLookupError, PermissionError):
         return None
-
-
-def _kill(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.Error):  # already gone
-        process.kill()
 
 
 def tail(path: Path, lines: int = 20) -> str:

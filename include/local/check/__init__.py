@@ -4,8 +4,9 @@ Alone: ``python -m include.local.check --iru-url … --iru-token … --serviceno
 what is not given comes from ``AIRFLOW_CONN_IRU_DEFAULT`` and ``AIRFLOW_CONN_SERVICENOW_DEFAULT``.
 """
 
-from include.local.check.compare import Difference, Findings, compare
+from include.local.check.compare import compare
 from include.local.check.iru import IruFleet, read_fleet
+from include.local.check.report import Difference, Findings
 from include.local.check.rows import RemovedApp
 from include.local.check.servicenow import ServiceNowTables, SignIn, read_tables
 

@@ -1,0 +1,183 @@
+"""The whole way of a row, shown: sandbox, real Airflow, both flows, a changed fleet, both flows again, comparison.
+
+``python -m include.local.demo [--devices 500] [--apps-per-device 40] [--seed 7] [--keep]``. Exit status: 0 when
+ServiceNow ends up holding what Iru holds, 1 when it does not, or when something failed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.console import Console
+
+from include.local.airflow import AirflowFailedError, LocalAirflow
+from include.local.check import Findings, IruFleet, RemovedApp, SignIn, compare, read_fleet, read_tables
+from include.local.check.http import CheckFailedError
+from include.local.demo_tables import ledger_of_runs, tables_of_servicenow
+from include.local.environment import PROJECT_ROOT, STORAGE
+from include.local.fleet_change import change_fleet
+from include.local.processes import exit_on_signals
+from include.local.progress import RunFailedError, follow_run, make_console
+from include.local.rest import AirflowApiError
+from include.local.sandbox import Sandbox, SandboxFailedError, running_sandbox
+
+DAGS = ("iru_devices", "iru_apps")
+ON_TRIGGER_ONLY = {"IRU_SERVICENOW_DEVICES_SCHEDULE": "none", "IRU_SERVICENOW_APPS_SCHEDULE": "none"}
+"""The demo triggers every run itself; a scheduled one in between would blur what each run sent."""
+
+_EXPECTED_FAILURES = (
+    AirflowApiError,
+    AirflowFailedError,
+    CheckFailedError,
+    RunFailedError,
+    SandboxFailedError,
+    requests.RequestException,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that a step of the demo works with."""
+
+    console: Console
+    sandbox: Sandbox
+    airflow: LocalAirflow
+
+    @property
+    def storage(self) -> Path:
+        """The folder in which the runs leave their reports."""
+        return self.airflow.home / STORAGE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and return the exit status."""
+    options = _parse(arguments)
+    console = make_console()
+    started = time.monotonic()
+    try:
+        with exit_on_signals(), _workspace(keep=options.keep, console=console) as home:
+            findings = _play(options, console, home)
+            if not findings.agree:
+                raise RunFailedError("Iru and ServiceNow differ, see above")
+    except KeyboardInterrupt:
+        console.print("interrupted; everything that the demo started is stopped")
+        return 130
+    except _EXPECTED_FAILURES as error:
+        console.print(f"\nThe demo failed: {error}", markup=False)
+        return 1
+    console.print(f"\nIru and ServiceNow agree: 0 differences. ({time.monotonic() - started:.0f} s)")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description="Both flows against the sandbox, then a comparison.")
+    parser.add_argument("--devices", type=int, default=500)
+    parser.add_argument("--apps-per-device", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--keep", action="store_true", help="keep Airflow's folder with its logs and the run reports")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def _workspace(*, keep: bool, console: Console) -> Iterator[Path]:
+    """Yield a fresh folder; it stays when asked for, and when something went wrong."""
+    parent = PROJECT_ROOT / ".cache" / "demo"
+    parent.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
+    try:
+        yield home
+    except KeyboardInterrupt:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    except BaseException:
+        console.print(f"\nlogs and reports of this demo: {home}", markup=False)
+        raise
+    if keep:
+        console.print(f"\nkept: {home}", markup=False)
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _play(options: argparse.Namespace, console: Console, home: Path) -> Findings:
+    """Go through the demo's steps and return what the comparison found."""
+    size = ["--devices", str(options.devices), "--apps-per-device", str(options.apps_per_device)]
+    console.print(f"[bold]Sandbox[/]: {options.devices} devices with {options.apps_per_device} apps each")
+    with running_sandbox([*size, "--seed", str(options.seed)], log_path=home / "logs" / "sandbox.log") as sandbox:
+        console.print(f"   Iru {sandbox.iru_url}   ServiceNow {sandbox.servicenow_url}")
+        console.print("[bold]Airflow[/]: scheduler, DAG processor, API server, triggerer")
+        environment = sandbox.connections() | ON_TRIGGER_ONLY
+        started = time.monotonic()
+        with LocalAirflow(home, environment=environment, isolated=True) as airflow:
+            stage = Stage(console, sandbox, airflow)
+            for dag_id in DAGS:
+                airflow.client.unpause(dag_id)
+            console.print(f"   ready after {time.monotonic() - started:.0f} s at {airflow.url}")
+            return _act(stage)
+
+
+def _act(stage: Stage) -> Findings:
+    """Run both flows, change the fleet, run both again, and compare."""
+    reports = [_run(stage, dag_id, turn=1) for dag_id in DAGS]
+    before = read_fleet(stage.sandbox.iru_url, stage.sandbox.iru_token)
+    changes = change_fleet(stage.sandbox.iru_url)
+    stage.console.print(f"[bold]Change of the fleet[/]: {changes}")
+    reports += [_run(stage, dag_id, turn=2) for dag_id in DAGS]
+    stage.console.print()
+    stage.console.print(ledger_of_runs(reports))
+    return _compare(stage, before)
+
+
+def _run(stage: Stage, dag_id: str, *, turn: int) -> dict[str, Any]:
+    """Run a DAG and return its report."""
+    stage.console.print(f"[bold]{dag_id}[/], run {turn}")
+    run_id = f"demo-{turn}"
+    seconds = follow_run(stage.airflow, dag_id, console=stage.console, run_id=run_id)
+    stage.console.print(f"   done in {seconds:.0f} s")
+    path = stage.storage / "runs" / dag_id / run_id / "report.json"
+    if not path.exists():
+        raise RunFailedError(f"{dag_id} left no report at {path}")
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
+
+
+def _compare(stage: Stage, before: IruFleet) -> Findings:
+    """Read both sides afresh, show what ServiceNow holds, and print the comparison."""
+    sandbox = stage.sandbox
+    after = read_fleet(sandbox.iru_url, sandbox.iru_token)
+    sign_in = SignIn(
+        username=sandbox.username,
+        password=sandbox.password,
+        client_id=sandbox.client_id,
+        client_secret=sandbox.client_secret,
+    )
+    tables = read_tables(sandbox.servicenow_url, sign_in)
+    stage.console.print(tables_of_servicenow(tables))
+    findings = compare(after, tables, _removed(before, after))
+    stage.console.print("[bold]Comparison[/] of ServiceNow with Iru, field by field, over both public APIs")
+    for line in findings.lines():
+        stage.console.print(f"   {line}", markup=False)
+    return findings
+
+
+def _removed(before: IruFleet, after: IruFleet) -> list[RemovedApp]:
+    """Return the apps that Iru listed before the change and no longer lists, on devices that are still there."""
+    here = {device.id for device in after.devices}
+    kept = {(app.device_id, app.identity, app.path) for app in after.apps if not app.removed}
+    return [
+        RemovedApp(device_id=app.device_id, name=app.name, path=app.path)
+        for app in before.apps
+        if app.device_id in here and (app.device_id, app.identity, app.path) not in kept
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
