@@ -116,7 +116,7 @@ def _engine(url: str) -> sa.Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, connect_args=_connect_args(parsed))
         _metadata.create_all(engine)
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         raise SetupWrong(
@@ -127,6 +127,11 @@ def _engine(url: str) -> sa.Engine:
         with engine.connect() as connection:
             connection.execute(sa.text("PRAGMA journal_mode=WAL"))
     return engine
+
+
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    """Let SQLite wait for another run's commit instead of failing at once."""
+    return {"timeout": 60} if url.get_backend_name() == "sqlite" else {}
 
 
 def _without_password(url: str) -> str:

@@ -30,12 +30,12 @@ class RunParams:
     lift_guards: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], *, feeds: Sequence[str], known: Sequence[str] | None = None) -> Self:
-        """Check the values of a run; ``feeds`` are those that the DAG carries, ``known`` its params' names.
+    def parse(cls, values: Mapping[str, Any], *, feeds: Sequence[str]) -> Self:
+        """Check the values of a run; ``feeds`` are those that the DAG carries.
 
         Raises SetupWrong that names the param and what it may be.
         """
-        names = known if known is not None else list(cls.__dataclass_fields__)
+        names = list(cls.__dataclass_fields__)
         unknown = sorted(set(values) - set(names))
         if unknown:
             raise SetupWrong(f"Unknown param {', '.join(unknown)}. Known params: {', '.join(names)}.")

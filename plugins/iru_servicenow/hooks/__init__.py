@@ -1,0 +1,1 @@
+"""Hooks: thin, over the clients in ``include``."""

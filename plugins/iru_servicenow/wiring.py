@@ -1,0 +1,87 @@
+"""What both DAG files share: params with their forms, retry rules, and one load task per feed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TaskGroup, TriggerRule, XComArg
+
+from include.errors import CountsDisagree, RunUnsafe, SetupWrong
+from include.inventory.mapping import Feed
+from include.inventory.params import DEVICE_FAMILIES, GUARDS, MISSING_POLICIES, MODES
+from include.inventory.settings import Settings
+from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "iru-servicenow",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=2),
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[
+            RetryRule(SetupWrong, RetryAction.FAIL, reason="A person must change the set-up; see the message above."),
+            RetryRule(RunUnsafe, RetryAction.FAIL, reason="A guard stopped the run; see the message above."),
+            RetryRule(CountsDisagree, RetryAction.FAIL, reason="The counts would not add up the next time either."),
+        ]
+    ),
+}
+
+
+def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[str, Param]:
+    """Return the params of a DAG with their forms; ``devices`` adds what only the device flow takes."""
+    names = list(feeds)
+    chosen: dict[str, Param] = {
+        "mode": Param("load", enum=list(MODES), title="Mode", description="plan: show, send nothing."),
+        "feeds": _choice(names, names, "Feeds", "Which staging tables to load."),
+        "device_families": _choice(list(DEVICE_FAMILIES), list(DEVICE_FAMILIES), "Families", "Others are filtered."),
+        "blueprints": Param(
+            [], type="array", items={"type": "string"}, title="Blueprints", description="Names or ids; empty means all."
+        ),
+        "full_resend": Param(
+            False, type="boolean", title="Full resend", description="Send unchanged rows too; ServiceNow ignores them."
+        ),
+        "lift_guards": _choice([], list(GUARDS), "Lift guards", "Guards that may not stop this run."),
+    }
+    if devices:
+        chosen["missing_devices"] = Param(
+            settings.missing_devices,
+            enum=list(MISSING_POLICIES),
+            title="Missing devices",
+            description="What to do about a device that Iru no longer has. Nothing is ever deleted.",
+        )
+    return chosen
+
+
+def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[ServiceNowImportSetOperator]:
+    """Return one load task per feed, in a group and in the feeds' order: later feeds refer to earlier ones.
+
+    ``frames`` is what the plan task returns: the URI of the frame to send, by feed.
+    """
+    loads: list[ServiceNowImportSetOperator] = []
+    with TaskGroup("load"):
+        for feed in feeds:
+            load = ServiceNowImportSetOperator(
+                task_id=feed.name,
+                staging_table=feed.staging_table,
+                frame_uri=frames[feed.name],
+                key_columns=list(feed.key),
+                column_labels={column.name: column.label for column in feed.columns if column.label},
+                trigger_rule=TriggerRule.NONE_FAILED,
+            )
+            if loads:
+                loads[-1] >> load
+            loads.append(load)
+    return loads
+
+
+def _choice(default: list[str], options: list[str], title: str, description: str) -> Param:
+    return Param(
+        default,
+        type="array",
+        items={"type": "string", "enum": options},
+        examples=options,
+        title=title,
+        description=description,
+    )
