@@ -127,8 +127,10 @@ def _find_missing(run: Run, feed: Feed, services: Services) -> Missing:
     told = run.folder.told_by("extract")["collections"]
     whole = all(Collection(**collection).complete for collection in told.values())
     unkeyed = int(run.folder.told_by(f"shape-{feed.name}")["unkeyed"])
-    if not whole or unkeyed:
-        cause = "the extract is not whole" if not whole else f"the keys of {unkeyed} rejected rows cannot be told"
+    # A device is taken for gone only after a 404 of its own; an app whose key is unknown could be any of them.
+    unsure = unkeyed if feed.source == "apps" else 0
+    if not whole or unsure:
+        cause = "the extract is not whole" if not whole else f"the keys of {unsure} rejected rows cannot be told"
         log.warning("Feed %s: nothing is taken for removed in this run, because %s.", feed.name, cause)
         return Missing()
     seen = read_frame(run.folder.seen(feed.name))
