@@ -4,19 +4,32 @@ from typing import Any
 
 import requests
 
-CHANGES = {"enroll": 5, "rename": 5, "reassign": 5, "unassign": 3, "install": 40, "update": 200, "remove": 30}
-"""How many devices enroll, get another name, user or none; how many apps are installed, updated or removed."""
+DEVICE_CHANGES = {
+    "enroll": (5, "enrolled"),
+    "rename": (8, "renamed"),
+    "reassign": (8, "given to another user"),
+    "unassign": (4, "taken from their user"),
+    "move_blueprint": (3, "moved to another blueprint"),
+    "update_os": (20, "with a new OS"),
+}
+APP_CHANGES = {
+    "install_apps": (40, "installed"),
+    "update_apps": (200, "updated"),
+    "remove_apps": (30, "removed"),
+}
+"""How often each change happens, and how it reads."""
 
 
 def change_fleet(iru_url: str) -> str:
     """Change devices and apps, and return what was done in words."""
+    counts = {name: count for name, (count, _) in (DEVICE_CHANGES | APP_CHANGES).items()}
     with requests.Session() as session:
         session.trust_env = False
-        response = session.post(f"{iru_url}/_sandbox/change", json=CHANGES, timeout=120)
+        response = session.post(f"{iru_url}/_sandbox/fleet/change", json=counts, timeout=120)
     response.raise_for_status()
-    done: dict[str, Any] = response.json()
-    return ", ".join(f"{_count(value)} {name}" for name, value in done.items() if _count(value))
+    done = response.json()["changes"]
+    return f"devices {_words(DEVICE_CHANGES, done)}; apps {_words(APP_CHANGES, done)}"
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else len(value)
+def _words(changes: dict[str, tuple[int, str]], done: dict[str, list[Any]]) -> str:
+    return ", ".join(f"{len(done[name])} {words}" for name, (_, words) in changes.items() if done.get(name)) or "none"

@@ -60,7 +60,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         *("--seed", str(options.seed)),
         *("--iru-port", str(ports["iru"])),
         *("--servicenow-port", str(ports["servicenow"])),
-        *("--state", str(state)),
+        *("--database-dir", str(state)),
     ]
     print("starting the sandbox and Airflow ...", flush=True)
     with running_sandbox(sandbox_options, log_path=home / "logs" / "local" / "sandbox.log") as sandbox:

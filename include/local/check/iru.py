@@ -61,7 +61,7 @@ def _prism(session: requests.Session, api: str, category: str) -> list[Mapping[s
     while True:
         page = get(session, f"{api}/prism/{category}", params={"limit": _PAGE, **position}).json()
         rows += page["data"]
-        if not page["data"] or len(rows) >= expected:
+        if not page["data"] or len(rows) >= expected or (position.get("cursor") and not page.get("cursor")):
             break
         position = {"cursor": page["cursor"]} if page.get("cursor") else {"offset": len(rows)}
     if len(rows) != expected:
