@@ -65,7 +65,7 @@ class World:
         names = query["sysparm_fields"].split(",")
         shown = query["sysparm_display_value"] == "true"
         page = [
-            {n: row[f"shown_{n}"] if shown and f"shown_{n}" in row else row[n] for n in names if n in row}
+            {name: row.get(f"shown_{name}", row[name]) if shown else row[name] for name in names if name in row}
             for row in rows
         ]
         return 200, {"result": page[start : start + 2]}, {"X-Total-Count": str(len(rows))}
@@ -127,7 +127,7 @@ def agreeing_world() -> World:
             INSTALL: [
                 install(1), install(2), install(3, "c2", install_location=""), install(9, active="false"),
             ],
-            "sys_user": [{"sys_id": "u1", "email": "known@example.com"}, {"sys_id": "u2", "email": "other@example.com"}],
+            "sys_user": [{"sys_id": "u1", "email": "known@example.com"}, {"sys_id": "u2", "email": "o@example.com"}],
         },
         removed=[RemovedApp(device_id="d1", name="app 9", path="/Applications/app 9.app")],
     )  # fmt: skip
@@ -162,13 +162,10 @@ def _handler(answer: Callable[[str, dict[str, str]], Answer]) -> type[BaseHTTPRe
 def world() -> Iterator[World]:
     """Serve two sides that agree."""
     world = agreeing_world()
-    servers = [
-        ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda path, query: getattr(world, side)(path, query)))
-        for side in ("iru",)
-    ]
-    servers.append(ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda *request: world.servicenow(*request))))
+    handlers = [_handler(lambda *request: world.iru(*request)), _handler(lambda *request: world.servicenow(*request))]
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in handlers]
     for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     world.urls = tuple(f"http://127.0.0.1:{server.server_port}" for server in servers)  # type: ignore[assignment]
     yield world
     for server in servers:
@@ -266,7 +263,7 @@ def test_an_mdm_record_of_the_wrong_computer_is_found(world: World) -> None:
 def test_keys_that_differ_in_case_only_are_found(world: World) -> None:
     """ServiceNow matches keys without case, so such keys would overwrite each other."""
     world.tables[INSTALL][0]["instance_key"] = "KEY2c1"
-    assert world.differences() == [(INSTALL, "instance_key")] or world.differences() == [(INSTALL, "rows")]
+    assert world.differences() == [(INSTALL, "rows")]
 
 
 def test_a_removed_app_must_be_there_as_inactive(world: World) -> None:
