@@ -21,7 +21,10 @@ _SPEC_OPTIONS = ("unassigned_share", "unknown_user_share", "non_apple_share")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where to read more."""
+    """Says what is wrong in one line, and where to read more; takes no shortened options."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

@@ -1,5 +1,8 @@
 """The tenant as an ASGI application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.exceptions import HTTPException
 
@@ -32,7 +35,13 @@ def create_app(settings: IruSettings) -> FastAPI:
     database, traffic = open_store(settings), Traffic()
     tenant = Tenant(settings, database, traffic, settings.switches)
     tenant.tokens.update((row["token"], row["denied"]) for row in database.rows("SELECT * FROM tokens"))
-    app = FastAPI(title="Iru Endpoint sandbox", redirect_slashes=False, openapi_url=None)
+
+    @asynccontextmanager
+    async def close_at_end(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(title="Iru Endpoint sandbox", redirect_slashes=False, openapi_url=None, lifespan=close_at_end)
     app.state.tenant = tenant
     api = APIRouter(prefix=API_PREFIX, dependencies=[Depends(authorize)])
     for service in _SERVICES:
@@ -43,5 +52,4 @@ def create_app(settings: IruSettings) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_middleware(GatewayMiddleware, tenant=tenant)
     app.add_middleware(TrafficMiddleware, traffic=traffic)
-    app.router.on_shutdown.append(database.close)
     return app

@@ -12,9 +12,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from include.sandbox.iru.errors import bad_request
+from include.sandbox.iru.errors import ApiError, bad_request
 from include.sandbox.iru.paging import read_window
-from include.sandbox.iru.prism_categories import find_category
+from include.sandbox.iru.prism_categories import LISTED, find_category
 from include.sandbox.iru.prism_columns import Category
 from include.sandbox.iru.prism_filters import parse_filter
 from include.sandbox.iru.prism_query import PrismQuery, read_cursor, split_list, write_cursor
@@ -43,6 +43,8 @@ def count_category(request: Request, tenant: TenantOf) -> JSONResponse:
 @router.get("/prism/{category_name}")
 def list_category(category_name: str, request: Request, tenant: TenantOf) -> JSONResponse:
     """Return one page of a category in its envelope of five keys."""
+    if category_name not in LISTED:
+        raise ApiError(404, {"detail": "Not Found"})
     category = find_category(category_name, tenant.switches)
     query = _read_query(request)
     limit = read_window(request.query_params, tenant.switches, default=DEFAULT_LIMIT, maximum=MAXIMUM_LIMIT).limit
