@@ -35,7 +35,7 @@ async def request_export(request: Request, tenant: TenantOf) -> JSONResponse:
     """Start an export and return it as pending."""
     body = await read_json_object(request)
     name = body.get("category")
-    if name not in EXPORTABLE:
+    if not isinstance(name, str) or name not in EXPORTABLE:
         raise invalid_category(name)
     args = {key: body.get(key) or default for key, default in _DEFAULT_ARGS.items()}
     category = find_category(name, tenant.switches)
@@ -57,6 +57,9 @@ def get_export(export_id: str, request: Request, tenant: TenantOf) -> JSONRespon
 def _query(category: Category, args: dict[str, Any]) -> PrismQuery:
     if not isinstance(args["filter"], dict):
         raise bad_request("Invalid filter: expected an object")
+    for name in ("blueprint_ids", "device_families"):
+        if not isinstance(args[name], list):
+            raise bad_request(f"Invalid {name}: expected a list")
     sort_by = str(args["sort_by"])
     return PrismQuery(
         blueprint_ids=tuple(map(str, args["blueprint_ids"])),

@@ -47,6 +47,10 @@ class IruSwitches:
     rate_limit_per_second: int = 50
     rate_limit_per_hour: int = 10_000
 
+    def __post_init__(self) -> None:
+        if self.limit_over_maximum not in ("cap", "refuse"):
+            raise ValueError(f"limit_over_maximum takes cap or refuse, got {self.limit_over_maximum!r}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IruSettings:

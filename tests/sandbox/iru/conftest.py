@@ -27,9 +27,7 @@ class Api:
         """Send one request with the token, and follow nothing."""
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         url = path if path.startswith("http") else self.url + (path if path[:2] == "/_" else "/api/v1" + path)
-        return requests.request(
-            method, url, headers=headers, timeout=30, allow_redirects=False, **options
-        )
+        return requests.request(method, url, headers=headers, timeout=30, allow_redirects=False, **options)
 
     def get(self, path: str, **params: Any) -> requests.Response:
         """Read ``path``."""
