@@ -42,8 +42,8 @@ def extract(client: IruClient, source: SourceName, folder: RunFolder) -> dict[st
     """Write every page of a source's collections below ``folder`` and return what was found."""
     found = {name: _extract_one(client, name, folder.pages(name)) for name in SOURCES[source]}
     for name, collection in found.items():
-        expected = "" if collection.expected is None else f" of {collection.expected} that Iru counts"
-        log.info("Extracted %d%s rows of %s in %d pages.", collection.rows, expected, name, collection.pages)
+        expected = "" if collection.expected is None else f" (Iru counts {collection.expected})"
+        log.info("Extracted %d rows of %s in %d pages%s.", collection.rows, name, collection.pages, expected)
     return found
 
 

@@ -46,7 +46,7 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as a table for a task's log."""
-        table = Table(title=f"{self.dag_id} · {self.mode} · {self.run_id}", title_justify="left")
+        table = Table()
         table.add_column("feed")
         shown = [name for name in COUNTS if name == "extracted" or any(f.counts[name] for f in self.feeds.values())]
         for name in shown:
@@ -54,7 +54,8 @@ class Report:
         for name, feed in self.feeds.items():
             table.add_row(name, *(str(feed.counts[count]) for count in shown))
         asked = ", ".join(f"{n} to {service}" for service, n in self.requests.items())
-        return "\n".join([_rendered(table), f"Requests: {asked}.", *self._notes()])
+        title = f"{self.dag_id} · {self.mode} · {self.run_id}"
+        return "\n".join([title, _rendered(table), f"Requests: {asked}.", *self._notes()])
 
     def _notes(self) -> Iterable[str]:
         for name, feed in self.feeds.items():
@@ -67,7 +68,7 @@ class Report:
 
 def _spelled(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{n} rows {words}" for words, n in value.items())
+        return "; ".join(f"{words} ({n})" for words, n in value.items())
     return str(value)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TaskGroup, TriggerRule, XComArg
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TaskGroup, XComArg
 
 from include.errors import CountsDisagree, RunUnsafe, SetupWrong
 from include.inventory.mapping import Feed
@@ -68,7 +68,6 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[Ser
                 frame_uri=frames[feed.name],
                 key_columns=list(feed.key),
                 column_labels={column.name: column.label for column in feed.columns if column.label},
-                trigger_rule=TriggerRule.NONE_FAILED,
             )
             if loads:
                 loads[-1] >> load

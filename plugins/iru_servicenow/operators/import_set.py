@@ -1,12 +1,12 @@
 """Load a staging frame through ServiceNow's Import Set API."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, ObjectStoragePath, XComArg
-from airflow.sdk.exceptions import AirflowSkipException
 
-from include.loading.load import load_frame
+from include.loading.load import LoadResult, load_frame
 from include.loading.spec import LoadMethod, LoadSpec
 from include.servicenow.settings import ColumnKeys
 from iru_servicenow.hooks.servicenow import ServiceNowHook
@@ -23,7 +23,7 @@ class ServiceNowImportSetOperator(BaseOperator):
     A retry goes on where the task was: nothing that ServiceNow acknowledged is sent twice.
 
     :param staging_table: name of the staging table.
-    :param frame_uri: Parquet file, as a path or any URI that Airflow's object storage knows; empty skips the task.
+    :param frame_uri: Parquet file, as a path or any URI that Airflow's object storage knows; empty: nothing to do.
     :param key_columns: staging columns that identify a row, to join ServiceNow's answers back to it.
     :param chunk_rows: rows per request and import set.
     :param load_method: ``insert_multiple`` (bulk, asynchronous) or ``single`` (one POST per row).
@@ -65,7 +65,8 @@ class ServiceNowImportSetOperator(BaseOperator):
     def execute(self, context: "Context") -> dict[str, Any]:
         """Load the frame; return the staging table, the number of rows, rows by outcome, and the requests made."""
         if not self.frame_uri:
-            raise AirflowSkipException(f"Nothing to send to {self.staging_table}.")
+            self.log.info("Nothing to send to %s.", self.staging_table)
+            return self._told(LoadResult(rows=0, outcomes={}, requests=0))
         hook = ServiceNowHook(self.servicenow_conn_id)
         spec = LoadSpec(
             table=self.staging_table,
@@ -80,9 +81,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         result = load_frame(hook.get_conn(), spec, ObjectStoragePath(str(self.frame_uri)))
         told = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items() if n)
         self.log.info("%s: %d rows sent: %s.", self.staging_table, result.rows, told)
-        return {
-            "staging_table": self.staging_table,
-            "rows": result.rows,
-            "outcomes": result.outcomes,
-            "requests": result.requests,
-        }
+        return self._told(result)
+
+    def _told(self, result: LoadResult) -> dict[str, Any]:
+        return {"staging_table": self.staging_table, **asdict(result)}
