@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - names as people type them
 """GET /devices and the endpoints of one device."""
 
 import re

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - names as people and the documentation type them
 """GET /prism/<category>: envelope, cursor, filters, count."""
 
 import json
@@ -124,22 +125,35 @@ def test_blueprints_restrict(api) -> None:
     assert {row["blueprint_name"] for row in rows} == {first["name"], second["name"]}
 
 
-@pytest.mark.parametrize(
-    ("wanted", "holds"),
-    [
-        ({"apple_silicon": {"eq": True}}, lambda r: r["apple_silicon"] is True),
-        ({"model_name": {"in": ["iPhone 14", "iPhone 16"]}}, lambda r: r["model_name"] in ("iPhone 14", "iPhone 16")),
-        ({"model_name": {"not_in": ["iPhone 14"]}}, lambda r: r["model_name"] != "iPhone 14"),
-        ({"device__name": {"like": ["macbook", "ipad"]}}, lambda r: any(w in r["device__name"].lower() for w in ("macbook", "ipad"))),
-        ({"device__name": {"not_like": ["MacBook"]}}, lambda r: "macbook" not in r["device__name"].lower()),
-        ({"device_capacity": {"gte": 494}}, lambda r: r["device_capacity"] >= 494),
-        ({"updated_at": {"lt": "2026-10-14T20:00:00.000Z"}}, lambda r: r["updated_at"] < "2026-10-14T20"),
-        ({"updated_at": {"gte": "2026-10-14T20:00:00Z", "lte": "2026-10-15T02:00:00+00:00"}}, lambda r: "2026-10-14T20" <= r["updated_at"] <= "2026-10-15T02"),
-        ({"last_changed_at": {"or": {"gt": "2026-10-15T04:00:00.000Z", "lt": "2026-10-14T20:00:00.000Z"}}}, lambda r: r["last_changed_at"] > "2026-10-15T04" or r["last_changed_at"] < "2026-10-14T20"),
-        ({"tags": {"in": ["loaner"]}}, lambda r: r["tags"] and "loaner" in r["tags"]),
-        ({"last_checkin": {"gt": "2026-10-15T00:00:00Z"}, "model": {"in": ["Mac"]}}, lambda r: (r["last_checkin"] or "") > "2026-10-15" and r["model"] == "Mac"),
-    ],
-)  # fmt: skip
+_EVENING, _NIGHT, _MORNING = (f"2026-10-{moment}:00:00.000Z" for moment in ("14T20", "15T02", "15T04"))
+_FILTERS = [
+    ({"apple_silicon": {"eq": True}}, lambda row: row["apple_silicon"] is True),
+    ({"model_name": {"in": ["iPhone 14", "iPad"]}}, lambda row: row["model_name"] == "iPhone 14"),
+    ({"model_name": {"not_in": ["iPhone 14"]}}, lambda row: row["model_name"] != "iPhone 14"),
+    (
+        {"device__name": {"like": ["macbook", "ipad"]}},
+        lambda row: any(word in row["device__name"].lower() for word in ("macbook", "ipad")),
+    ),
+    ({"device__name": {"not_like": ["MacBook"]}}, lambda row: "macbook" not in row["device__name"].lower()),
+    ({"device_capacity": {"gte": 494}}, lambda row: row["device_capacity"] >= 494),
+    ({"updated_at": {"lt": _EVENING}}, lambda row: row["updated_at"] < "2026-10-14T20"),
+    (
+        {"updated_at": {"gte": _EVENING, "lte": _NIGHT}},
+        lambda row: "2026-10-14T20" <= row["updated_at"] <= "2026-10-15T02",
+    ),
+    (
+        {"last_changed_at": {"or": {"gt": _MORNING, "lt": _EVENING}}},
+        lambda row: not "2026-10-14T20" <= row["last_changed_at"] <= "2026-10-15T04",
+    ),
+    ({"tags": {"in": ["loaner"]}}, lambda row: row["tags"] and "loaner" in row["tags"]),
+    (
+        {"last_checkin": {"gt": _MORNING}, "model": {"in": ["Mac"]}},
+        lambda row: (row["last_checkin"] or "") > "2026-10-15T04" and row["model"] == "Mac",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wanted", "holds"), _FILTERS)
 def test_filter_operators_do_what_they_say(api, wanted, holds) -> None:
     """Each documented operator returns exactly the rows that match, which are some and not all."""
     everything = api.prism("device_information")
