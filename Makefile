@@ -41,7 +41,7 @@ demo: setup ## Both flows against the sandbox on a real Airflow, twice, then com
 	@"$(VENV_PYTHON)" -m include.local.demo $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
 
 test: lint ## Every check that CI runs
-	@"$(VENV_PYTHON)" -m pytest -q -n 2 $(ARGS)
+	@"$(VENV_PYTHON)" -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 up: setup ## Airflow with its UI and the sandbox, until Ctrl-C [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.local.up $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)

@@ -13,7 +13,8 @@ from typing import IO, Any, Self
 from include.local.environment import PROJECT_ROOT
 
 _SECRET_NAME = re.compile(r"password|secret|token|passphrase|private_key|api_?key", re.IGNORECASE)
-_TASK = re.compile(r"\[DAG TEST\] (?P<what>starting|end) ?(?:task)? task_id=(?P<task>\S+) map_index=(?P<index>-?\d+)")
+_TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(?P<task>\S+) map_index=(?P<index>-?\d+)")
+_TASK_WAITS = re.compile(r"<TaskInstance: [^.>]+\.(\S+) [^>]*up_for_retry[^>]*>")
 _TEST_LOGGER = "airflow.sdk.definitions.dag"
 _QUIET_LOGGERS = ("airflow.", "alembic", "task", "py.warnings", "httpx")
 _TASK_LOGGERS = ("airflow.task.hooks", "airflow.task.operators")
@@ -64,15 +65,18 @@ def render(line: str) -> str | None:
         return line
     if not (isinstance(entry, dict) and "event" in entry):
         return line
-    task = _TASK.search(str(entry["event"])) if entry.get("logger") == _TEST_LOGGER else None
-    if task:
-        return _task_line(task) if task["what"] == "starting" else None
+    if entry.get("logger") == _TEST_LOGGER:
+        return _course_of_the_run(str(entry["event"]))
     return _event_line(entry) if _is_shown(entry) else None
 
 
-def _task_line(task: re.Match[str]) -> str:
-    index = "" if task["index"] == "-1" else f"[{task['index']}]"
-    return f"── {task['task']}{index}"
+def _course_of_the_run(event: str) -> str | None:
+    """Say which task starts, or which one waits until it may be tried again."""
+    if task := _TASK_STARTS.search(event):
+        index = "" if task["index"] == "-1" else f"[{task['index']}]"
+        return f"── {task['task']}{index}"
+    waiting = sorted(set(_TASK_WAITS.findall(event)))
+    return f"   waiting to try {', '.join(waiting)} again" if waiting else None
 
 
 def _is_shown(entry: Mapping[str, Any]) -> bool:
@@ -144,12 +148,15 @@ class Console:
         self._terminal.close()
 
     def _pass_on(self, lines: IO[str]) -> None:
+        """Pass on each line; Airflow repeats every second what it waits for, which is shown once."""
+        latest = None
         for line in lines:
             clean = self._without_secrets(line.rstrip("\n"))
             print(clean, file=self._log, flush=True)
             shown = render(clean)
-            if shown is not None:
+            if shown is not None and (shown != latest or shown == clean):
                 print(shown, file=self._terminal)
+                latest = shown
 
     def _without_secrets(self, line: str) -> str:
         for secret in self._secrets:

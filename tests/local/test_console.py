@@ -92,3 +92,14 @@ def test_no_secret_reaches_terminal_or_log(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["token is ***", "child says ***", "after"]
     assert (tmp_path / "run.log").read_text().splitlines() == ["token is ***", "child says ***"]
+
+
+def test_the_course_of_a_run_is_shown() -> None:
+    """A reader sees which task starts, and that a failed one will be tried again."""
+    logger = "airflow.sdk.definitions.dag"
+    assert render(entry("[DAG TEST] starting task_id=load.apps map_index=3", logger)) == "── load.apps[3]"
+    waiting = (
+        "{<TaskInstance: iru.plan m__1 [None] ti_id=1>, <TaskInstance: iru.load.apps m__1 [up_for_retry] ti_id=2>}"
+    )
+    event = entry(f"No tasks to run. unrunnable tasks: {waiting}", logger, level="warning")
+    assert render(event) == "   waiting to try load.apps again"

@@ -71,8 +71,7 @@ def test_a_failed_run_exits_1_and_says_why(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no_such_dag"], "There is no DAG 'no_such_dag'. Known: throw_away."),
-        (["no_such_dag"], "broken.py does not import: ModuleNotFoundError"),
+        (["no_such_dag"], "There is no DAG 'no_such_dag'. Known: throw_away.\n"),
         (["throw_away", '{"fail": 7}'], "CONF does not fit throw_away: Invalid input for param fail"),
         (["throw_away", "[1]"], "CONF must be a JSON object, not [1]"),
         (["throw_away", "{fail"], "CONF is not valid JSON"),
@@ -84,4 +83,5 @@ def test_bad_usage_exits_2_and_names_the_mistake(home: Path, arguments: list[str
     result = make_dag(home, *arguments)
     assert result.returncode == 2
     assert message in result.stderr
+    assert ("broken.py does not import: ModuleNotFoundError" in result.stderr) == (arguments == ["no_such_dag"])
     assert "Traceback" not in result.stdout + result.stderr
