@@ -29,9 +29,9 @@ class Server:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((_HOST, port))
-        except OSError:
+        except OSError as error:
             self._socket.close()
-            raise
+            raise OSError(f"cannot serve on port {port}: {error.strerror}") from error
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://{_HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(

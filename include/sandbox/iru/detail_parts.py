@@ -63,7 +63,7 @@ def cellular(row: sqlite3.Row) -> dict[str, Any]:
 
 def business_manager(row: sqlite3.Row) -> dict[str, str]:
     """Return the entry in Apple Business Manager, empty for a device bought elsewhere."""
-    if row["model"] == "Virtual Machine" or row["family"] in ("Windows", "Android"):
+    if row["model"] == "Virtual Machine":
         return {}
     systems = {"Mac": "OSX", "iPhone": "iOS", "iPad": "iOS", "AppleTV": "tvOS"}
     return {

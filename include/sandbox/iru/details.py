@@ -21,10 +21,12 @@ from include.sandbox.iru.detail_parts import (
 )
 from include.sandbox.iru.device_rows import user_json
 from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.other_details import android_details, windows_details
 from include.sandbox.iru.spelling import details_capacity, spaced_seconds, spaced_time, word, zulu_time
 from include.sandbox.iru.tenant import TenantOf
 
 router = APIRouter()
+_OTHERS = {"Windows": windows_details, "Android": android_details}
 
 
 @router.get("/devices/{device_id}/details")
@@ -35,7 +37,8 @@ def get_details(device_id: str, tenant: TenantOf) -> JSONResponse:
 
 def details_json(row: sqlite3.Row) -> dict[str, Any]:
     """Return the details; an Apple TV lacks what it has no hardware for."""
-    on_tv = row["family"] == "AppleTV"
+    if row["family"] in _OTHERS:
+        return _OTHERS[row["family"]](row)
     details = {
         "general": _general(row),
         "mdm": _mdm(row),
@@ -55,7 +58,7 @@ def details_json(row: sqlite3.Row) -> dict[str, Any]:
         "cellular": cellular(row),
         "tags": json.loads(row["tags"]),
     }
-    if on_tv:
+    if row["family"] == "AppleTV":
         del details["lost_mode"], details["cellular"]
     return details
 
@@ -77,7 +80,7 @@ def _general(row: sqlite3.Row) -> dict[str, Any]:
         "time_since_boot": "1 month ago" if on_mac else "",
         "last_user": "root" if on_mac else "",
         "asset_tag": row["asset_tag"] or "",
-        "assigned_user": user_json(row) or (None if row["family"] == "Android" else ""),
+        "assigned_user": user_json(row) or "",
         "blueprint_name": row["blueprint_name"],
         "blueprint_uuid": row["blueprint_id"],
     }
@@ -123,7 +126,7 @@ def _volumes(row: sqlite3.Row) -> list[dict[str, str]]:
     """Return the volumes; a Mac lists two that share one container, so their sizes must not be added."""
     capacity = details_capacity(row["capacity_gb"], row["family"])
     available = details_capacity(row["capacity_gb"] * 0.8, row["family"])
-    if row["family"] in ("AppleTV", "Windows", "Android"):
+    if row["family"] == "AppleTV":
         return []
     shared = {"capacity": capacity, "available": available, "percent_used": "20%"}
     if row["family"] != "Mac":

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from include.sandbox.fleet import Fleet
+from include.sandbox.fleet import Fleet, FleetSpec, generate_fleet
 
 
 def test_list_is_a_bare_array_in_pages_of_at_most_300(api, fleet: Fleet) -> None:
@@ -196,8 +196,6 @@ def test_apps_of_a_device_are_all_strings(api, fleet: Fleet) -> None:
 
 def test_windows_and_android_come_with_polymorphic_keys(start) -> None:
     """Tenants that manage other platforms show three more keys on every device, "" where they do not apply."""
-    from include.sandbox.fleet import FleetSpec, generate_fleet
-
     spec = FleetSpec(devices=60, apps_per_device=2, non_apple_share=0.3)
     tenant = start(spec=spec, fleet=generate_fleet(spec), switches={"windows_android": True})
     rows = tenant.json("/devices")
@@ -206,3 +204,19 @@ def test_windows_and_android_come_with_polymorphic_keys(start) -> None:
     assert {row["api_level"] for row in rows if row["platform"] == "Mac"} == {""}
     families = {row["device__family"] for row in tenant.prism("device_information")}
     assert families <= {"Mac", "iPhone", "iPad", "tvOS"}
+
+
+def test_details_of_other_platforms_are_other_trees(start) -> None:
+    """Windows states MiB and no volumes, Android GiB and null for nobody."""
+    spec = FleetSpec(devices=60, apps_per_device=2, non_apple_share=0.5, unassigned_share=1)
+    tenant = start(spec=spec, fleet=generate_fleet(spec))
+    shown = {}
+    for platform in ("Windows", "Android"):
+        device_id = tenant.json("/devices", platform=platform, limit=1)[0]["device_id"]
+        shown[platform] = tenant.json(f"/devices/{device_id}/details")
+    windows, android = shown["Windows"], shown["Android"]
+    assert "volumes" not in windows
+    assert int(windows["hardware_overview"]["total_capacity"]) == pytest.approx(509_000 / 1.048576, rel=1e-3)
+    assert windows["kandji_agent"]["is_agent_installed"] is True
+    assert windows["general"]["assigned_user"] == ""
+    assert android["general"]["assigned_user"] is None
