@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from include.local.console import Console
 from include.local.environment import airflow_environment, airflow_home
-from include.local.processes import exit_on_signals
+from include.local.processes import insisting_interrupts
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-SUCCESS, FAILED, BAD_USAGE = 0, 1, 2
+SUCCESS, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class UsageError(Exception):
@@ -36,11 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         conf = _conf(options.conf)
         os.environ.update(airflow_environment(home) | {"AIRFLOW__LOGGING__JSON_LOGS": "True"})
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        with exit_on_signals(), Console(_log_path(home, options.dag_id)) as console:
+        with Console(_log_path(home, options.dag_id)) as console:
             run = _run(options.dag_id, conf)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_USAGE
+    except KeyboardInterrupt:
+        print("interrupted; the run is marked as failed", file=sys.stderr)
+        return INTERRUPTED
     _show_end(run, console.log_path)
     return SUCCESS if run.state == "success" else FAILED
 
@@ -138,7 +141,8 @@ def _finish(dag: "DAG", conf: dict[str, Any]) -> "DagRun":
     """Run the DAG; an interrupted run is marked as failed, or a scheduler would take it up later."""
     started = datetime.now(UTC)
     try:
-        run: DagRun = dag.test(run_conf=conf, logical_date=started)
+        with insisting_interrupts():
+            run: DagRun = dag.test(run_conf=conf, logical_date=started)
     except BaseException:
         _fail_run(dag.dag_id, started)
         raise

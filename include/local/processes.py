@@ -40,6 +40,32 @@ def exit_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def insisting_interrupts(*, every_s: float = 0.5) -> Iterator[None]:
+    """End the block with ``KeyboardInterrupt`` on SIGINT, SIGTERM or SIGHUP, interrupting it until it ends.
+
+    Airflow takes an interrupt inside a task for a failure of that task, and would go on to a retry.
+    """
+    interrupted = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.setitimer(signal.ITIMER_REAL, every_s)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
 def _raise_exit(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 

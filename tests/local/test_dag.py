@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +12,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DAGS = """
+import time
 from airflow.sdk import Connection, Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
-@dag(schedule=None, params={"fail": Param(False, type="boolean")})
+@dag(schedule=None, params={"fail": Param(False, type="boolean"), "wait_s": 0})
 def throw_away():
-    @task
+    @task(retries=3)
     def work(params=None):
+        if params["wait_s"]:
+            print("working", flush=True)
+            time.sleep(params["wait_s"])
         print("host", Connection.get("iru_default").host, "password", Connection.get("iru_default").password)
         if params["fail"]:
-            raise ValueError("asked to fail")
+            raise AirflowFailException("asked to fail")
     work()
 
 throw_away()
@@ -36,7 +43,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_dag(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command behind ``make dag``, as its own process."""
+    """Run the command behind ``make dag`` to its end."""
+    process = start_dag(home, *arguments)
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def start_dag(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command behind ``make dag`` as its own process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= {
         "PYTHONPATH": str(ROOT),
@@ -47,7 +61,8 @@ def make_dag(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ),
     }
     command = [sys.executable, "-m", "include.local.dag", *arguments]
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_a_successful_run_exits_0_and_shows_no_secret(home: Path) -> None:
@@ -64,7 +79,7 @@ def test_a_failed_run_exits_1_and_says_why(home: Path) -> None:
     """CONF reaches the run's params, and the failure's reason reaches the terminal."""
     result = make_dag(home, "throw_away", '{"fail": true}')
     assert result.returncode == 1, result.stderr
-    assert "ValueError: asked to fail" in result.stdout
+    assert "AirflowFailException: asked to fail" in result.stdout
     assert "throw_away failed" in result.stdout
 
 
@@ -85,3 +100,17 @@ def test_bad_usage_exits_2_and_names_the_mistake(home: Path, arguments: list[str
     assert message in result.stderr
     assert ("broken.py does not import: ModuleNotFoundError" in result.stderr) == (arguments == ["no_such_dag"])
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_an_interrupted_run_ends_at_once_as_failed(home: Path) -> None:
+    """Ctrl-C inside a task ends the run, instead of counting as that task's failure and starting a retry."""
+    process = start_dag(home, "throw_away", '{"wait_s": 600}')
+    assert process.stdout
+    while "working" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert (process.returncode, stderr) == (130, "interrupted; the run is marked as failed\n")
+    with sqlite3.connect(home / "airflow.db") as database:
+        states = database.execute("select state from dag_run order by id desc limit 1").fetchall()
+    assert states == [("failed",)]
