@@ -1,6 +1,6 @@
 """An Iru tenant and a ServiceNow instance that share nothing with the sandbox: the bare documented API, and no more.
 
-They exist to prove that the pipeline depends on nothing that only the sandbox does: no count, no rate headers, no totals,
+They prove that the pipeline depends on nothing that only the sandbox does: no count, no rate headers, no totals,
 no dictionary, no labels but the default ones, run counters without the columns ``processed`` and ``skipped``.
 """
 

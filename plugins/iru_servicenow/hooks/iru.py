@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from include.errors import PipelineError, SetupWrong
 from include.iru.client import IruClient, IruSettings
 from include.web.address import base_url
+from iru_servicenow.hooks.connection import read_connection
 
 _KNOWN_EXTRAS = {"verify", "proxies"}
 
@@ -28,8 +29,8 @@ class IruHook(BaseHook):
     @cached_property
     def settings(self) -> IruSettings:
         """The connection, checked without a request; SetupWrong names it and what is wrong."""
-        connection = self.get_connection(self.iru_conn_id)
-        extra = _extra(self.iru_conn_id, connection.extra_dejson)
+        connection, extra = read_connection(self.iru_conn_id)
+        _refuse_unknown(self.iru_conn_id, extra)
         token = (connection.password or "").strip()
         if not token:
             raise SetupWrong(f"Connection {self.iru_conn_id!r} has no password: set it to the tenant's API token.")
@@ -55,9 +56,8 @@ class IruHook(BaseHook):
         return True, f"Signed in to {self.settings.base_url}."
 
 
-def _extra(connection: str, extra: Mapping[str, Any]) -> Mapping[str, Any]:
+def _refuse_unknown(connection: str, extra: Mapping[str, Any]) -> None:
     unknown = sorted(set(extra) - _KNOWN_EXTRAS)
     if unknown:
         known = ", ".join(sorted(_KNOWN_EXTRAS))
         raise SetupWrong(f"Connection {connection!r} has unknown extras: {', '.join(unknown)}. Known are: {known}.")
-    return extra

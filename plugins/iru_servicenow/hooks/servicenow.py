@@ -8,6 +8,7 @@ from include.errors import PipelineError
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.settings import ServiceNowSettings, read_settings
+from iru_servicenow.hooks.connection import read_connection
 
 
 class ServiceNowHook(BaseHook):
@@ -29,7 +30,7 @@ class ServiceNowHook(BaseHook):
     @cached_property
     def settings(self) -> ServiceNowSettings:
         """The connection, checked without a request; SetupWrong names it and what is wrong."""
-        connection = self.get_connection(self.servicenow_conn_id)
+        connection, extra = read_connection(self.servicenow_conn_id)
         return read_settings(
             self.servicenow_conn_id,
             host=connection.host,
@@ -37,7 +38,7 @@ class ServiceNowHook(BaseHook):
             login=connection.login,
             password=connection.password,
             scheme=connection.schema,
-            extra=connection.extra_dejson,
+            extra=extra,
         )
 
     def get_conn(self) -> ServiceNowClient:
