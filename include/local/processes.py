@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from include.local.environment import PROJECT_ROOT
 
 _PR_SET_PDEATHSIG = 1
 _LAST_GRACE_S = 3.0
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -46,23 +48,31 @@ def insisting_interrupts(*, every_s: float = 0.5) -> Iterator[None]:
 
     Airflow takes an interrupt inside a task for a failure of that task, and would go on to a retry.
     """
-    interrupted = False
+    ended = threading.Event()
+    insisting: list[threading.Thread] = []
+
+    def insist() -> None:
+        while not ended.wait(every_s):
+            os.kill(os.getpid(), signal.SIGINT)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
-        signal.setitimer(signal.ITIMER_REAL, every_s)
+        if ended.is_set():
+            return
+        if not insisting:
+            insisting.append(threading.Thread(target=insist, daemon=True))
+            insisting[0].start()
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    previous = {number: signal.signal(number, interrupt) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        ended.set()
+        for thread in insisting:
+            thread.join()
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if interrupted:
+    if insisting:
         raise KeyboardInterrupt
 
 
@@ -72,13 +82,16 @@ def _raise_exit(number: int, _frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold back further signals while a stop is under way: a second Ctrl-C must not leave children behind."""
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    """Ignore further signals while a stop is under way: a second Ctrl-C must not leave children behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def start(
