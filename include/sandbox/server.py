@@ -42,6 +42,7 @@ class Server:
                 server_header=False,
                 ssl_certfile=tls.certificate if tls else None,
                 ssl_keyfile=tls.key if tls else None,
+                timeout_keep_alive=65,
                 timeout_graceful_shutdown=5,
             )
         )

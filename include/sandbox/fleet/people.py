@@ -2,6 +2,7 @@
 """The user directory: names from many places, some with accents, apostrophes or other scripts."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from include.sandbox.fleet.model import User
@@ -35,18 +36,23 @@ def draw_users(spec: FleetSpec) -> tuple[User, ...]:
     """Return about 0.8 users a device; the stated share of them is unknown to ServiceNow."""
     draw = stream(spec.seed, "users")
     count = max(1, round(spec.devices * 0.8)) if spec.devices else 0
-    unknown = _unknown_positions(spec, count)
-    return tuple(_user(draw, spec, number, known=number not in unknown) for number in range(count))
+    unknown = _chosen(spec, count, "unknown", spec.unknown_user_share)
+    archived = _chosen(spec, count, "archived", spec.archived_user_share)
+    users = (_user(draw, spec, number) for number in range(count))
+    return tuple(
+        replace(user, known_to_servicenow=number not in unknown, archived=number in archived)
+        for number, user in enumerate(users)
+    )
 
 
-def _unknown_positions(spec: FleetSpec, count: int) -> frozenset[int]:
-    wanted = round(count * spec.unknown_user_share)
-    if spec.unknown_user_share and count >= 10:
+def _chosen(spec: FleetSpec, count: int, what: str, share: float) -> frozenset[int]:
+    wanted = round(count * share)
+    if share and count >= 10:
         wanted = max(1, wanted)
-    return frozenset(stream(spec.seed, "unknown users").sample(range(count), wanted))
+    return frozenset(stream(spec.seed, f"{what} users").sample(range(count), wanted))
 
 
-def _user(draw: random.Random, spec: FleetSpec, number: int, *, known: bool) -> User:
+def _user(draw: random.Random, spec: FleetSpec, number: int) -> User:
     given, given_ascii = draw.choice(_GIVEN)
     family, family_ascii = draw.choice(_FAMILY)
     created_at = draw_time(draw, spec.as_of - timedelta(days=30), within_days=700)
@@ -57,7 +63,6 @@ def _user(draw: random.Random, spec: FleetSpec, number: int, *, known: bool) -> 
         email=f"{given_ascii}.{family_ascii}.{number}@{MAIL_DOMAIN}",
         department=draw.choice(_DEPARTMENTS),
         job_title=draw.choice(_TITLES),
-        known_to_servicenow=known,
         created_at=created_at,
         updated_at=created_at + timedelta(microseconds=draw.randint(10, 5000)),
     )

@@ -19,6 +19,7 @@ class FleetSpec:
     seed: int = 7
     unassigned_share: float = 0.12
     unknown_user_share: float = 0.02
+    archived_user_share: float = 0.01
     mac_share: float = 0.62
     iphone_share: float = 0.22
     ipad_share: float = 0.12

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from include.sandbox.common.switches import SwitchError, change_switches
@@ -101,7 +102,8 @@ async def post_change(request: Request, tenant: TenantOf) -> JSONResponse:
         counts = ChangeCounts.read(body)
     except ValueError as error:
         raise bad_request(str(error)) from error
-    return JSONResponse({"seed": seed, "changes": change_fleet(tenant, counts, seed=seed)})
+    changes = await run_in_threadpool(change_fleet, tenant, counts, seed=seed)
+    return JSONResponse({"seed": seed, "changes": changes})
 
 
 def _count(tenant: TenantOf, what: str) -> int:

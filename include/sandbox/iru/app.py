@@ -21,7 +21,7 @@ from include.sandbox.iru import (
     users,
 )
 from include.sandbox.iru.auth import authorize
-from include.sandbox.iru.errors import ApiError, on_api_error, on_http_exception
+from include.sandbox.iru.errors import ApiError, on_api_error, on_http_exception, on_unstorable_value
 from include.sandbox.iru.gateway import GatewayMiddleware
 from include.sandbox.iru.settings import IruSettings
 from include.sandbox.iru.store import open_store
@@ -50,6 +50,8 @@ def create_app(settings: IruSettings) -> FastAPI:
         app.include_router(router)
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    for unstorable in (OverflowError, UnicodeEncodeError):
+        app.add_exception_handler(unstorable, on_unstorable_value)
     app.add_middleware(GatewayMiddleware, tenant=tenant)
     app.add_middleware(TrafficMiddleware, traffic=traffic)
     return app

@@ -12,7 +12,14 @@ from include.sandbox.fleet.enrolment import Surroundings, draw_device
 from include.sandbox.fleet.hardware import next_release
 from include.sandbox.fleet.randomness import draw_uuid, stream
 from include.sandbox.iru.audit import device_enrolled, record_events
-from include.sandbox.iru.change_apps import install_apps, install_on_new, remove_apps, update_apps
+from include.sandbox.iru.change_apps import (
+    copy_apps,
+    install_apps,
+    install_on_new,
+    paste_apps,
+    remove_apps,
+    update_apps,
+)
 from include.sandbox.iru.change_plan import ChangeCounts, Deck
 from include.sandbox.iru.device_edit import edit_device, remove_device
 from include.sandbox.iru.devices import find_device
@@ -132,6 +139,7 @@ def _remove(tenant: Tenant, _draw: random.Random, device_id: str) -> Change:
 def _reenroll(tenant: Tenant, draw: random.Random, device_id: str) -> Change:
     row = find_device(tenant, device_id)
     new_id, now = draw_uuid(draw), tenant.now()
+    apps = copy_apps(tenant, row["seq"])
     remove_device(tenant, row)
     stored = {
         name: row[name]
@@ -139,7 +147,9 @@ def _reenroll(tenant: Tenant, draw: random.Random, device_id: str) -> Change:
         if name not in ("seq", "blueprint_name", "user_name", "user_email", "user_archived")
     }
     enrolled = {"id": new_id, "first_enrollment": now, "last_enrollment": now, "updated_at": now}
-    return _insert(tenant, stored | enrolled) | {"replaced_device_id": device_id}
+    change = _insert(tenant, stored | enrolled)
+    paste_apps(tenant, new_id, apps)
+    return change | {"replaced_device_id": device_id}
 
 
 def _enroll(tenant: Tenant, draw: random.Random, around: Surroundings) -> Change:

@@ -38,6 +38,25 @@ def install_on_new(tenant: Tenant, draw: random.Random, device: Device) -> int:
     return len(rows)
 
 
+def copy_apps(tenant: Tenant, device_seq: int) -> list[dict[str, Any]]:
+    """Return what is installed on a device, as stored."""
+    rows = tenant.database.rows(
+        "SELECT title_key, version, build, path, created_at, updated_at, last_opened "
+        "FROM apps WHERE device_seq = ? AND is_removed = 0 ORDER BY seq",
+        (device_seq,),
+    )
+    return [dict(row) for row in rows]
+
+
+def paste_apps(tenant: Tenant, device_id: str, apps: list[dict[str, Any]]) -> None:
+    """Install copies on a device that just enrolled."""
+    seq = tenant.database.rows("SELECT seq FROM devices WHERE id = ?", (device_id,))[0][0]
+    now = tenant.now()
+    with tenant.database.transaction() as connection:
+        fresh = {"device_seq": seq, "created_at": now, "updated_at": now}
+        insert_rows(connection, "apps", (app | fresh for app in apps))
+
+
 def install_apps(tenant: Tenant, draw: random.Random, count: int) -> list[dict[str, Any]]:
     """Install ``count`` apps, each on a Mac that does not have it."""
     macs = tenant.database.rows("SELECT seq, id, serial_number FROM devices WHERE family = 'Mac' ORDER BY seq")

@@ -25,7 +25,7 @@ async def patch_device(device_id: str, request: Request, tenant: TenantOf) -> JS
     columns = _columns(tenant, await read_json_object(request))
     edit_device(tenant, row["id"], columns)
     row = find_device(tenant, device_id)
-    return JSONResponse(device_json(row, polymorphic=tenant.switches.windows_android))
+    return JSONResponse(device_json(row, tenant.switches))
 
 
 @router.delete("/devices/{device_id}")
@@ -37,6 +37,8 @@ def delete_device(device_id: str, tenant: TenantOf) -> Response:
 
 def edit_device(tenant: Tenant, device_id: str, columns: dict[str, Any]) -> None:
     """Write ``columns`` of one device; all but the user leave a trace in the audit log."""
+    if not columns:
+        return
     now = tenant.now()
     settings = ", ".join(f"{name} = :{name}" for name in ("updated_at", *columns))
     with tenant.database.transaction() as connection:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from typing import Any
 
+from include.sandbox.iru.settings import IruSwitches
 from include.sandbox.iru.spelling import spaced_time, zulu_time
 
 DEVICE_SOURCE = """
@@ -15,8 +16,8 @@ FROM devices d JOIN blueprints b ON b.id = d.blueprint_id LEFT JOIN users u ON u
 """
 
 
-def device_json(row: sqlite3.Row, *, polymorphic: bool) -> dict[str, Any]:
-    """Return one device; ``polymorphic`` adds the keys of tenants with Windows or Android."""
+def device_json(row: sqlite3.Row, switches: IruSwitches) -> dict[str, Any]:
+    """Return one device as this tenant shows it."""
     on_mac = row["family"] == "Mac"
     shown = {
         "device_id": row["id"],
@@ -27,7 +28,9 @@ def device_json(row: sqlite3.Row, *, polymorphic: bool) -> dict[str, Any]:
         "os_version": row["os_version"],
         "supplemental_build_version": row["os_build"],
         "supplemental_os_version_extra": row["os_extra"],
-        "last_check_in": zulu_time(row["last_check_in"]),
+        "last_check_in": (row["last_check_in"] or "")
+        if switches.check_in_with_offset
+        else zulu_time(row["last_check_in"]),
         "user": user_json(row) or "",
         "asset_tag": row["asset_tag"] or "",
         "blueprint_id": row["blueprint_id"],
@@ -42,7 +45,7 @@ def device_json(row: sqlite3.Row, *, polymorphic: bool) -> dict[str, Any]:
         "lost_mode_status": "",
         "tags": json.loads(row["tags"]),
     }
-    return shown | _polymorphic_keys(row) if polymorphic else shown
+    return shown | _polymorphic_keys(row) if switches.windows_android else shown
 
 
 def user_json(row: sqlite3.Row) -> dict[str, Any] | None:

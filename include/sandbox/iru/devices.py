@@ -23,15 +23,14 @@ def list_devices(request: Request, tenant: TenantOf) -> JSONResponse:
     window = read_window(query, tenant.switches, default=MAXIMUM_LIMIT, maximum=MAXIMUM_LIMIT)
     rows = _read(tenant, query, window)
     headers = _count_headers(request, tenant, window) if tenant.switches.total_count_headers else {}
-    polymorphic = tenant.switches.windows_android
-    return JSONResponse([device_json(row, polymorphic=polymorphic) for row in rows], headers=headers)
+    return JSONResponse([device_json(row, tenant.switches) for row in rows], headers=headers)
 
 
 @router.get("/devices/{device_id}")
 def get_device(device_id: str, tenant: TenantOf) -> JSONResponse:
     """Return one device."""
     row = find_device(tenant, device_id)
-    return JSONResponse(device_json(row, polymorphic=tenant.switches.windows_android))
+    return JSONResponse(device_json(row, tenant.switches))
 
 
 def find_device(tenant: Tenant, device_id: str) -> sqlite3.Row:

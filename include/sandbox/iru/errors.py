@@ -44,6 +44,11 @@ def on_api_error(_request: Request, error: Exception) -> Response:
     return JSONResponse(error.body, status_code=error.status)
 
 
+def on_unstorable_value(_request: Request, _error: Exception) -> Response:
+    """Refuse a number beyond 64 bits or a text that is no Unicode, which no column can hold."""
+    return JSONResponse({"detail": "Invalid value."}, status_code=400)
+
+
 def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what no route took: the gateway's 404, or a method that the route does not know."""
     assert isinstance(error, HTTPException)

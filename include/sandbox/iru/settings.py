@@ -30,6 +30,8 @@ class IruSwitches:
     prism_is_removed_key: str = "is_removed"
     total_count_headers: bool = False
     """``/devices`` sends X-Total-Count, X-Total-Pages and Link, as in recordings of 2022-2023."""
+    check_in_with_offset: bool = False
+    """``/devices`` ends check-in times in +00:00 instead of Z, as some tenants were seen to do."""
     limit_over_maximum: str = "cap"
     """A limit above the maximum is cut (``cap``) or answered with 400 (``refuse``)."""
     windows_android: bool = False

@@ -80,6 +80,7 @@ def test_device_changes_do_exactly_what_they_report(tenant) -> None:
     assert all(before[one]["blueprint_id"] != after[one]["blueprint_id"] for one in ids["move_blueprint"])
     again = changes["reenroll"][0]
     assert after[again["device_id"]]["serial_number"] == before[again["replaced_device_id"]]["serial_number"]
+    assert tenant.json(f"/devices/{again['device_id']}/apps")["apps"]
 
 
 def test_app_changes_do_exactly_what_they_report(tenant) -> None:

@@ -45,6 +45,12 @@ def test_devices_use_two_spellings_of_time(api) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", row["first_enrollment"])
 
 
+def test_check_in_may_end_in_an_offset(start) -> None:
+    """Some tenants were seen to spell check-ins with an offset instead of Z; never stays ""."""
+    rows = start(switches={"check_in_with_offset": True}).json("/devices")
+    assert {row["last_check_in"][-6:] for row in rows} == {"+00:00", ""}
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "holds"),
     [

@@ -1,5 +1,8 @@
 """Tokens, permissions, limits and the errors that no endpoint makes itself."""
 
+import base64
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
@@ -80,3 +83,28 @@ def test_limit_of_the_second_passes_by_itself(start) -> None:
     bare = tenant.get("/tags")
     assert bare.status_code == 429
     assert not [name for name in bare.headers if name.lower() in ("retry-after", "ratelimit-limit")]
+
+
+def test_values_that_no_column_holds_are_refused(api) -> None:
+    """Numbers beyond 64 bits and broken Unicode are the client's mistake, not the server's."""
+    assert api.get("/devices", offset=10**30).status_code == 400
+    assert api.get("/prism/apps", filter='{"name":{"in":["\\ud800"]}}').status_code == 400
+    assert api.get("/prism/apps", filter='{"count":{"in":[1e400]}}').status_code == 200
+    assert api.get("/users", cursor=base64.b64encode(b"p=" + b"9" * 30).decode()).status_code == 400
+
+
+def test_parallel_clients_and_changes_do_not_disturb_each_other(start) -> None:
+    """Many readers at once, while the fleet changes, get whole answers and no errors."""
+    tenant = start()
+
+    def read(number: int) -> int:
+        path = ("/devices", "/prism/apps", "/audit/events", "/users")[number % 4]
+        if number % 10 == 9:
+            return len(tenant.change(rename=1, install_apps=1, enroll=1, seed=number))
+        return tenant.get(path, limit=50).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(read, range(80)))
+    assert answers == [3 if number % 10 == 9 else 200 for number in range(80)]
+    assert tenant.json("/_sandbox/fleet")["devices"] == 408
+    assert tenant.json("/_sandbox/counters")["requests"] == 72

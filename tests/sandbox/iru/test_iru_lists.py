@@ -92,7 +92,9 @@ def test_users_filter(api, fleet: Fleet) -> None:
     user = fleet.users[3]
     assert [u["id"] for u in api.json("/users", email=user.email.upper())["results"]] == [user.id]
     assert [u["name"] for u in api.json("/users", id=user.id)["results"]] == [user.name]
-    assert api.json("/users", archived="true")["results"] == []
+    archived = api.json("/users", archived="true")["results"]
+    assert [u["id"] for u in archived] == [u.id for u in reversed(fleet.users) if u.archived] != []
+    assert not any(u["active"] for u in archived)
     assert api.json("/users", integration_id="nope")["results"] == []
     assert len(api.json("/users", integration_id=fleet.integration_id, archived="false")["results"]) == 300
 
