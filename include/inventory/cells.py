@@ -54,9 +54,14 @@ def number(value: object) -> str | None:
     """Return a number without a needless ``.0``; ValueError for text that is no number."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a float would lose digits, or overflow
+    if not isinstance(value, (float, str)):
         raise ValueError("is not a number")
-    amount = float(value)
+    try:
+        amount = float(value)
+    except ValueError:
+        raise ValueError("is not a number") from None
     if not math.isfinite(amount):
         raise ValueError("is not a finite number")
     return str(int(amount)) if amount.is_integer() else repr(amount)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from include.inventory.cells import Unusable, boolean, digest, number, text, timestamp
+from include.inventory.cells import Unusable, boolean, digest, escape, number, text, timestamp
 from include.inventory.mapping import Column, Feed
 
 _CONVERT: Mapping[str, Callable[[object], str | None]] = {
@@ -56,7 +56,7 @@ def _column(source: pd.DataFrame, column: Column, feed: Feed, problems: list[Pro
         return _digests(source, column)
     values = _first_given(source, column, problems)
     if column.required or column.name in feed.key:
-        values = [value.strip() if value else value for value in values]
+        values = [escape(value.strip()) if value else value for value in values]
     return _translate(values, column, source.index, problems) if column.translate else values
 
 
@@ -94,9 +94,19 @@ def _translate(values: list[str | None], column: Column, index: pd.Index, proble
 
 
 def _digests(source: pd.DataFrame, column: Column) -> list[str | None]:
-    """Identify each row by the digest of some fields; the first one and one more must be there."""
-    parts = [[None if isinstance(cell, Unusable) else text(cell) for cell in source[name]] for name in column.digest_of]
-    return [digest(row) if row[0] and any(row[1:]) else None for row in zip(*parts, strict=True)]
+    """Identify each row by the digest of some fields; null where one cannot be read or one of the first two is empty.
+
+    A digest over half of a key would look like another row, and the row itself like one that is gone.
+    """
+    rows = zip(*(source[name] for name in column.digest_of), strict=True)
+    return [_digest(cells) for cells in rows]
+
+
+def _digest(cells: Sequence[object]) -> str | None:
+    if any(isinstance(cell, Unusable) for cell in cells):
+        return None
+    parts = [text(cell) for cell in cells]
+    return digest(parts) if all(parts[:2]) else None
 
 
 def _as_int(label: object) -> int:

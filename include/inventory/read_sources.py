@@ -68,4 +68,6 @@ def _user(user: Any) -> Record:
 def _apps(folder: RunFolder) -> Iterable[Record]:
     for page in iter_pages(folder.pages("apps")):
         for row in page:
-            yield row | {"app_identity": row.get("bundle_id") or row.get("name")}
+            bundle_id = row.get("bundle_id")
+            has_none = bundle_id is None or (isinstance(bundle_id, str) and not bundle_id.strip())
+            yield row | {"app_identity": row.get("name") if has_none else bundle_id}

@@ -20,7 +20,7 @@ class Shaped:
 
     ``rows``: the staging columns, with ``_row`` (position in the source) and ``_key``. ``rejects``: row, device_id,
     serial_number, column, reason; a row may have several. ``filtered``: row, reason. ``seen``: the key of every row
-    that the source listed. ``unkeyed`` counts rejected rows whose key cannot be told.
+    that the source listed. ``unkeyed`` counts rows of carried platforms whose key cannot be told.
     """
 
     extracted: int
@@ -60,21 +60,31 @@ def shape(source: pd.DataFrame, feed: Feed, mapping: FeedMapping, params: RunPar
         rejects=rejects,
         filtered=pd.DataFrame({"row": list(filtered), "reason": pd.Series(list(filtered.values()), dtype="str")}),
         seen=frame[["_key"]].dropna().drop_duplicates().reset_index(drop=True),
-        unkeyed=int(in_scope["_key"].isna().sum()),
+        unkeyed=_count_unkeyed(frame, source, mapping),
     )
+
+
+def _count_unkeyed(frame: pd.DataFrame, source: pd.DataFrame, mapping: FeedMapping) -> int:
+    """Count rows that may be any row which ServiceNow holds, those that only this run leaves out included."""
+    carried = pd.Series([kind not in mapping.out_of_scope for kind in _families(source)], frame.index, dtype=bool)
+    return int((frame["_key"].isna() & carried).sum())
+
+
+def _families(source: pd.DataFrame) -> list[str | None]:
+    platforms = source["platform" if "platform" in source else "device__family"].tolist()
+    return [family(platform) if isinstance(platform, str) else None for platform in platforms]
 
 
 def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams) -> dict[int, str]:
     """Return the rows that this run leaves out on purpose, with the reason."""
-    platforms = source["platform" if "platform" in source else "device__family"].tolist()
+    every_family = set(params.device_families) == set(DEVICE_FAMILIES)
     blueprints = zip(source["blueprint_id"].tolist(), source["blueprint_name"].tolist(), strict=True)
     out: dict[int, str] = {}
-    for row, (platform, own) in enumerate(zip(platforms, blueprints, strict=True)):
-        kind = family(platform) if isinstance(platform, str) else None
+    for row, (kind, own) in enumerate(zip(_families(source), blueprints, strict=True)):
         if kind in mapping.out_of_scope:
             out[row] = f"platform {kind} is out of scope"
-        elif kind in DEVICE_FAMILIES and kind not in params.device_families:
-            out[row] = f"device family {kind} is not among those of this run"
+        elif not every_family and kind not in params.device_families:
+            out[row] = f"device family {kind or '(unknown)'} is not among those of this run"
         elif params.blueprints and not set(params.blueprints) & {part for part in own if isinstance(part, str)}:
             out[row] = "blueprint is not among those of this run"
     return out
