@@ -11,6 +11,7 @@ from include.sandbox.iru import (
     admin,
     audit_routes,
     details,
+    device_activity,
     device_apps,
     device_edit,
     devices,
@@ -27,7 +28,7 @@ from include.sandbox.iru.settings import IruSettings
 from include.sandbox.iru.store import open_store
 from include.sandbox.iru.tenant import API_PREFIX, Tenant
 
-_SERVICES = (devices, details, device_apps, device_edit, export, prism, audit_routes, users, groups)
+_SERVICES = (devices, details, device_apps, device_activity, device_edit, export, prism, audit_routes, users, groups)
 
 
 def create_app(settings: IruSettings) -> FastAPI:

@@ -48,6 +48,7 @@ CREATE TABLE audit (
     actor_type TEXT NOT NULL, target_id TEXT NOT NULL, target_type TEXT NOT NULL,
     target_component TEXT NOT NULL, new_state TEXT, metadata TEXT
 );
+CREATE INDEX audit_target ON audit (target_id);
 CREATE TABLE exports (
     id TEXT PRIMARY KEY, category TEXT NOT NULL, args TEXT NOT NULL, file TEXT NOT NULL,
     created_at TEXT NOT NULL, written_at TEXT

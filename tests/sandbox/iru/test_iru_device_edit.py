@@ -102,3 +102,17 @@ def test_edit_moves_updated_at_in_prism(tenant) -> None:
     tenant.call("PATCH", f"/devices/{row['device_id']}", json={"user": None})
     changed = tenant.prism("device_information", filter=f'{{"updated_at":{{"gt":"{newest}"}}}}')
     assert [r["device_id"] for r in changed] == [row["device_id"]]
+
+
+def test_activity_tells_of_enrolment_and_blueprints_oldest_first(tenant) -> None:
+    """A device's own history has its enrolment first and a move to another blueprint last, never a user."""
+    row = _assigned(tenant)
+    path, user = f"/devices/{row['device_id']}", tenant.json("/users")["results"][0]
+    blueprint = next(b for b in tenant.json("/blueprints")["results"] if b["id"] != row["blueprint_id"])
+    tenant.call("PATCH", path, json={"user": user["id"]})
+    tenant.call("PATCH", path, json={"blueprint_id": blueprint["id"]})
+    activity = tenant.json(f"{path}/activity")["activity"]
+    assert [one["action_type"] for one in activity["results"]] == ["enrollment", "routing_arrival"]
+    assert activity["results"][1]["blueprint"]["name"] == blueprint["name"]
+    assert tenant.json(f"{path}/activity", limit=1, offset=1)["activity"]["results"] == activity["results"][1:]
+    assert (activity["count"], activity["next"], activity["previous"]) == (2, None, None)
