@@ -8,30 +8,39 @@ from rich.table import Table
 
 from include.local.check import ServiceNowTables
 
-_COUNTS = ("inserted", "updated", "processed", "unchanged", "rejected", "removed")
-_OTHERS = ("filtered", "ignored", "skipped", "error", "held")
+_NAMES = {"iru": "Iru", "servicenow": "ServiceNow"}
+_VERDICTS = (
+    "filtered", "rejected", "unchanged", "inserted", "updated", "processed", "ignored", "skipped", "error", "held",
+)  # fmt: skip
 
 
 def ledger_of_runs(reports: Sequence[Mapping[str, Any]]) -> Table:
-    """Return one line per run and feed; ``other`` sums the verdicts that are rare."""
-    table = Table(title="What each run sent", box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("run", "feed"):
-        table.add_column(name, no_wrap=True)
-    for name in ("from Iru", *_COUNTS, "other", "requests"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for report in reports:
-        run = f"{report['dag_id']} {str(report['run_id']).removeprefix('demo-')}"
-        requests = sum(report["requests"].values())
-        for position, (feed, counts) in enumerate(report["feeds"].items()):
-            table.add_row(
-                "" if position else run,
-                feed,
-                _number(counts["extracted"]),
-                *(_number(counts[name]) for name in _COUNTS),
-                _number(sum(counts[name] for name in _OTHERS)),
-                "" if position else _number(requests),
-            )
+    """Return one column per run and feed: what came from Iru, each verdict that occurs, removals, requests.
+
+    Narrow enough for 80 columns.
+    """
+    table = Table(
+        title="What each run did with the rows of Iru", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 0, 0, 1)
+    )
+    columns = [(report, feed) for report in reports for feed in report["feeds"]]
+    table.add_column("", no_wrap=True)
+    for report, feed in columns:
+        table.add_column(f"{feed}\n{str(report['run_id']).replace('demo-', 'run ')}", justify="right", no_wrap=True)
+    counts = [report["feeds"][feed] for report, feed in columns]
+    table.add_row("from Iru", *(_number(count["extracted"]) for count in counts), end_section=True)
+    for verdict in _VERDICTS:
+        if any(count[verdict] for count in counts):
+            table.add_row(verdict, *(_number(count[verdict]) for count in counts))
+    table.add_section()
+    table.add_row("gone from Iru", *(_number(count["removed"]) for count in counts), end_section=True)
+    for service in ("iru", "servicenow"):
+        table.add_row(f"requests, {_NAMES[service]}", *(_requests(*column, service) for column in columns))
     return table
+
+
+def _requests(report: Mapping[str, Any], feed: str, service: str) -> str:
+    """Return a run's requests in the column of its first feed; they are counted for the run as a whole."""
+    return _number(report["requests"][service]) if feed == next(iter(report["feeds"])) else ""
 
 
 def tables_of_servicenow(tables: ServiceNowTables) -> Table:

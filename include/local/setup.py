@@ -86,6 +86,7 @@ def _set_up(*, dev: bool) -> None:
     if not todo:
         return
     LOG.write_text("")
+    _adopt_venv()
     if not _venv_fits():
         _step(f"Python {platform.python_version()} environment in .venv", _make_venv)
         todo = _layers(dev=dev)
@@ -140,6 +141,19 @@ def _identity() -> str:
 def _venv_fits() -> bool:
     mark = VENV / ".interpreter"
     return PYTHON.exists() and mark.exists() and mark.read_text() == _identity()
+
+
+def _adopt_venv() -> None:
+    """Go on with an environment that somebody made by hand from this very Python, instead of emptying it."""
+    mark = VENV / ".interpreter"
+    if not mark.exists() and PYTHON.exists() and (BIN / "pip").exists():
+        asked = subprocess.run(  # noqa: S603 - our own list
+            [str(PYTHON), "-c", "import platform, sys; print(platform.python_version(), sys.base_prefix)"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        version, _, base = asked.stdout.strip().partition(" ")
+        if (version, Path(base).resolve()) == (platform.python_version(), Path(sys.base_prefix).resolve()):
+            mark.write_text(_identity())
 
 
 def _make_venv() -> None:
