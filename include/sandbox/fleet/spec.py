@@ -28,7 +28,7 @@ class FleetSpec:
     asset_tag_share: float = 0.4
     non_apple_share: float = 0.0
     odd_rows: int = 3
-    as_of: datetime = datetime(2026, 10, 15, 12, tzinfo=UTC)
+    as_of: datetime = datetime(2025, 10, 15, 12, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         for name in ("devices", "apps_per_device", "odd_rows"):

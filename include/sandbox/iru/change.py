@@ -4,6 +4,7 @@ Every change reads and writes the live tables, so it meets whatever the API show
 """
 
 import random
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -32,9 +33,12 @@ Change = dict[str, Any]
 
 
 def change_fleet(tenant: Tenant, counts: ChangeCounts, *, seed: int) -> dict[str, list[Change]]:
-    """Change the fleet and return, for each kind, the devices (and apps) that it met."""
-    draw = stream(seed, "change")
+    """Change the fleet and return, for each kind, the devices (and apps) that it met.
+
+    The same calls on the same fleet change it alike; a call repeated with its seed changes something else.
+    """
     with tenant.database.transaction() as connection:
+        draw = stream(seed, "change", _count_call(connection))
         device_ids = [row[0] for row in connection.execute("SELECT id FROM devices ORDER BY seq")]
         deck = Deck(draw, device_ids)
         changes: dict[str, list[Change]] = {}
@@ -50,6 +54,11 @@ def change_fleet(tenant: Tenant, counts: ChangeCounts, *, seed: int) -> dict[str
         around = read_surroundings(tenant)
         changes["enroll"] = [_enroll(tenant, draw, around) for _ in range(counts.enroll)]
     return {name: met for name, met in changes.items() if met}
+
+
+def _count_call(connection: sqlite3.Connection) -> int:
+    sql = "UPDATE meta SET value = value + 1 WHERE key = 'changes' RETURNING value"
+    return int(connection.execute(sql).fetchone()[0])
 
 
 def _candidates(tenant: Tenant, change: str) -> set[str] | None:

@@ -64,6 +64,6 @@ def _polymorphic_keys(row: sqlite3.Row) -> dict[str, str]:
     android, windows = row["family"] == "Android", row["family"] == "Windows"
     return {
         "api_level": "35" if android else "",
-        "security_patch_level": "2026-09-05" if android else "",
+        "security_patch_level": "2025-09-05" if android else "",
         "full_software_version": f"10.0.{row['os_build']}.1742" if windows else "",
     }

@@ -50,7 +50,7 @@ def android_details(row: sqlite3.Row) -> dict[str, Any]:
             "serial_number": row["serial_number"],
         },
         "management": {"last_check_in": zulu_time(row["last_check_in"])},
-        "security": {"security_patch_level": "2026-09-05"},
+        "security": {"security_patch_level": "2025-09-05"},
         "cellular": {"imei": ""},
         "tags": json.loads(row["tags"]),
     }

@@ -29,6 +29,7 @@ def open_store(settings: IruSettings) -> Database:
 def _fill(connection: sqlite3.Connection, fleet: Fleet) -> None:
     insert_rows(connection, "meta", [{"key": "organization", "value": fleet.organization}])
     insert_rows(connection, "meta", [{"key": "integration_id", "value": fleet.integration_id}])
+    insert_rows(connection, "meta", [{"key": "changes", "value": "0"}])
     insert_rows(connection, "users", map(user_row, fleet.users))
     insert_rows(connection, "blueprints", map(blueprint_row, fleet.blueprints))
     insert_rows(connection, "tags", ({"id": tag.id, "name": tag.name} for tag in fleet.tags))

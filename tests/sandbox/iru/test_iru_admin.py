@@ -121,6 +121,18 @@ def test_same_seed_makes_the_same_changes(start) -> None:
         assert first[kind] == second[kind]
 
 
+def test_repeated_call_changes_something_each_time(tenant) -> None:
+    """The same body sent again enrolls other devices and renames again, instead of doing nothing."""
+    for _ in range(3):
+        before = _devices(tenant)
+        changes = tenant.change(enroll=1, rename=2, reenroll=1, seed=4)
+        after = _devices(tenant)
+        assert len(set(after) - set(before)) == 2
+        assert all(
+            after[d["device_id"]]["device_name"] != before[d["device_id"]]["device_name"] for d in changes["rename"]
+        )
+
+
 def test_enrolled_device_brings_apps_and_an_event(tenant) -> None:
     """A new device shows up in the list, in Prism and in the audit log."""
     met = tenant.change(enroll=1)["enroll"][0]

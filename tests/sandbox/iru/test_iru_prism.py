@@ -125,7 +125,7 @@ def test_blueprints_restrict(api) -> None:
     assert {row["blueprint_name"] for row in rows} == {first["name"], second["name"]}
 
 
-_EVENING, _NIGHT, _MORNING = (f"2026-10-{moment}:00:00.000Z" for moment in ("14T20", "15T02", "15T04"))
+_EVENING, _NIGHT, _MORNING = (f"2025-10-{moment}:00:00.000Z" for moment in ("14T20", "15T02", "15T04"))
 _FILTERS = [
     ({"apple_silicon": {"eq": True}}, lambda row: row["apple_silicon"] is True),
     ({"model_name": {"in": ["iPhone 14", "iPad"]}}, lambda row: row["model_name"] == "iPhone 14"),
@@ -136,19 +136,19 @@ _FILTERS = [
     ),
     ({"device__name": {"not_like": ["MacBook"]}}, lambda row: "macbook" not in row["device__name"].lower()),
     ({"device_capacity": {"gte": 494}}, lambda row: row["device_capacity"] >= 494),
-    ({"updated_at": {"lt": _EVENING}}, lambda row: row["updated_at"] < "2026-10-14T20"),
+    ({"updated_at": {"lt": _EVENING}}, lambda row: row["updated_at"] < "2025-10-14T20"),
     (
         {"updated_at": {"gte": _EVENING, "lte": _NIGHT}},
-        lambda row: "2026-10-14T20" <= row["updated_at"] <= "2026-10-15T02",
+        lambda row: "2025-10-14T20" <= row["updated_at"] <= "2025-10-15T02",
     ),
     (
         {"last_changed_at": {"or": {"gt": _MORNING, "lt": _EVENING}}},
-        lambda row: not "2026-10-14T20" <= row["last_changed_at"] <= "2026-10-15T04",
+        lambda row: not "2025-10-14T20" <= row["last_changed_at"] <= "2025-10-15T04",
     ),
     ({"tags": {"in": ["loaner"]}}, lambda row: row["tags"] and "loaner" in row["tags"]),
     (
         {"last_checkin": {"gt": _MORNING}, "model": {"in": ["Mac"]}},
-        lambda row: (row["last_checkin"] or "") > "2026-10-15T04" and row["model"] == "Mac",
+        lambda row: (row["last_checkin"] or "") > "2025-10-15T04" and row["model"] == "Mac",
     ),
 ]
 
