@@ -14,7 +14,8 @@ DEVICE_FAMILIES = ("Mac", "iPhone", "iPad", "AppleTV")
 MISSING_POLICIES = ("ignore", "report", "retire")
 GUARDS = ("incomplete_extract",)
 
-_FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
+FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
+"""Other spellings: Prism writes tvOS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ class RunParams:
 
 def family(platform: str | None) -> str | None:
     """Return the device family of a platform; Prism writes tvOS where /devices writes AppleTV."""
-    return _FAMILY_ALIASES.get(platform, platform) if platform else None
+    return FAMILY_ALIASES.get(platform, platform) if platform else None
 
 
 def _families(value: Any) -> tuple[str, ...]:
-    names = _words("device_families", value, (*DEVICE_FAMILIES, *_FAMILY_ALIASES))
+    names = _words("device_families", value, (*DEVICE_FAMILIES, *FAMILY_ALIASES))
     return tuple(dict.fromkeys(family(name) or name for name in names))
 
 

@@ -8,7 +8,7 @@ from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, Tas
 
 from include.errors import CountsDisagree, RunUnsafe, SetupWrong
 from include.inventory.mapping import Feed
-from include.inventory.params import DEVICE_FAMILIES, GUARDS, MISSING_POLICIES, MODES
+from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, GUARDS, MISSING_POLICIES, MODES
 from include.inventory.settings import Settings
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 
@@ -33,16 +33,22 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
     """Return the params of a DAG with their forms; ``devices`` adds what only the device flow takes."""
     names = list(feeds)
     chosen: dict[str, Param] = {
-        "mode": Param("load", enum=list(MODES), title="Mode", description="plan: show, send nothing."),
+        "mode": Param("load", enum=list(MODES), title="Mode", description="plan only shows what would be sent."),
         "feeds": _choice(names, names, "Feeds", "Which staging tables to load."),
-        "device_families": _choice(list(DEVICE_FAMILIES), list(DEVICE_FAMILIES), "Families", "Others are filtered."),
+        "device_families": _choice(
+            list(DEVICE_FAMILIES), [*DEVICE_FAMILIES, *FAMILY_ALIASES], "Families", "Others are filtered."
+        ),
         "blueprints": Param(
-            [], type="array", items={"type": "string"}, title="Blueprints", description="Names or ids; empty means all."
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Blueprints",
+            description="Names or ids, one a line; empty means all.",
         ),
         "full_resend": Param(
             False, type="boolean", title="Full resend", description="Send unchanged rows too; ServiceNow ignores them."
         ),
-        "lift_guards": _choice([], list(GUARDS), "Lift guards", "Guards that may not stop this run."),
+        "lift_guards": _choice(None, list(GUARDS), "Lift guards", "Guards that may not stop this run."),
     }
     if devices:
         chosen["missing_devices"] = Param(
@@ -75,10 +81,10 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[Ser
     return loads
 
 
-def _choice(default: list[str], options: list[str], title: str, description: str) -> Param:
+def _choice(default: list[str] | None, options: list[str], title: str, description: str) -> Param:
     return Param(
         default,
-        type="array",
+        type=["null", "array"] if default is None else "array",
         items={"type": "string", "enum": options},
         examples=options,
         title=title,
