@@ -1,14 +1,64 @@
 """The instance as an ASGI application."""
 
-from fastapi import FastAPI
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
 
 from include.sandbox.common.clock import Clock
+from include.sandbox.common.traffic import TrafficMiddleware
+from include.sandbox.servicenow import (
+    admin,
+    aggregate_api,
+    batch_api,
+    import_set_api,
+    insert_multiple,
+    oauth,
+    table_api,
+)
+from include.sandbox.servicenow.errors import ApiError, on_api_error, on_http_exception
+from include.sandbox.servicenow.gateway import GatewayMiddleware
+from include.sandbox.servicenow.instance import Instance
+from include.sandbox.servicenow.nightly import Nightly
+from include.sandbox.servicenow.seed import new_schema, prepare
 from include.sandbox.servicenow.settings import ServiceNowSettings
+from include.sandbox.servicenow.transform_jobs import TransformJobs
+
+_VERSIONS = ("/api/now", "/api/now/v1", "/api/now/v2")
+_SERVICES = (insert_multiple, import_set_api, table_api, aggregate_api, batch_api)
 
 
 def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> FastAPI:
     """Return an instance with its seed users, ready to serve; its transform jobs run while it is served."""
-    app = FastAPI(title="ServiceNow sandbox", redirect_slashes=False, openapi_url=None)
-    app.state.settings = settings
-    app.state.clock = clock or Clock()
+    instance = Instance(settings, clock or Clock(), new_schema())
+    prepare(instance)
+    jobs, nightly = TransformJobs(instance), Nightly(instance)
+    instance.jobs = jobs
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        jobs.start()
+        nightly.start()
+        yield
+        nightly.stop()
+        jobs.stop()
+        instance.database.close()
+
+    app = FastAPI(title="ServiceNow sandbox", redirect_slashes=False, openapi_url=None, lifespan=lifespan)
+    app.state.instance, app.state.nightly = instance, nightly
+    for router in (_api(), oauth.router, admin.router):
+        app.include_router(router)
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_middleware(GatewayMiddleware)
+    app.add_middleware(TrafficMiddleware, traffic=instance.traffic)
     return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter()
+    for prefix in _VERSIONS:
+        for service in _SERVICES:
+            api.include_router(service.router, prefix=prefix)
+    return api

@@ -1,0 +1,72 @@
+"""One instance: what every module of it works on."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+
+from include.sandbox.common.clock import Clock
+from include.sandbox.common.database import Database
+from include.sandbox.common.switches import change_switches
+from include.sandbox.common.traffic import Traffic
+from include.sandbox.servicenow.schema import Schema
+from include.sandbox.servicenow.settings import SWITCHES, ServiceNowSettings
+from include.sandbox.servicenow.store import Counters, Store
+from include.sandbox.servicenow.transform_maps import MapLibrary
+
+
+class TransformQueue(Protocol):
+    """Takes loaded import sets and transforms them later."""
+
+    def submit(self, import_set: str, *, run_after: str = "") -> None:
+        """Queue a loaded set; with ``run_after`` it waits until that set is processed."""
+
+
+class _NoJobs:
+    def submit(self, import_set: str, *, run_after: str = "") -> None:
+        raise RuntimeError("the instance is not being served")
+
+
+class Instance:
+    """Settings, records, time and counters of one instance."""
+
+    def __init__(self, settings: ServiceNowSettings, clock: Clock, schema: Schema) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.schema = schema
+        self.database = Database(settings.database_path)
+        self.store = Store(self.database, schema, clock)
+        self.numbers = Counters(self.database)
+        self.traffic = Traffic()
+        self.maps = MapLibrary(self.store)
+        self.jobs: TransformQueue = _NoJobs()
+        self.staged: Counter[str] = Counter()
+        """Rows staged per table since the counters were cleared."""
+        self._staged_lock = threading.Lock()
+        self.transform_lock = threading.Lock()
+        """Held while a single POST opens or fills the shared import set."""
+
+    def note_staged(self, table: str, rows: int) -> None:
+        """Count staged rows."""
+        with self._staged_lock:
+            self.staged[table] += rows
+
+    def clear_counters(self) -> None:
+        """Forget the staged rows that were counted."""
+        with self._staged_lock:
+            self.staged.clear()
+
+    def change_switches(self, changes: Mapping[str, Any]) -> None:
+        """Change some switches; raises ``SwitchError`` for a name or a value that does not fit."""
+        self.settings = change_switches(self.settings, changes, known=SWITCHES)
+
+
+def instance_of(request: Request) -> Instance:
+    """Return the instance that a request came to."""
+    found: Instance = request.app.state.instance
+    return found
+
+
+InstanceOf = Annotated[Instance, Depends(instance_of)]

@@ -1,0 +1,87 @@
+"""The background jobs that transform loaded import sets, two at a time.
+
+Source: ServiceNow, "Concurrent import sets" (two transformer jobs a node poll the queue).
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from include.sandbox.servicenow.import_sets import ASYNCHRONOUS, LOADED, PROCESSED
+from include.sandbox.servicenow.instance import Instance
+from include.sandbox.servicenow.transform import transform_set
+
+log = logging.getLogger(__name__)
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    import_set: str
+    run_after: str
+    ready_s: float
+
+
+class TransformJobs:
+    """A queue of loaded sets and the threads that work on it."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._changed = threading.Condition()
+        self._queue: list[_Waiting] = []
+        self._stopping = False
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads, and take up again what an earlier process left loaded."""
+        self._stopping = False
+        where = {"mode": ASYNCHRONOUS, "state": LOADED}
+        for left in self._instance.store.find("sys_import_set", where, order="rowid"):
+            self.submit(left["sys_id"], run_after=left["run_after"])
+        for number in range(self._instance.settings.transform_workers):
+            thread = threading.Thread(target=self._work, name=f"transform-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop after the sets at hand."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def submit(self, import_set: str, *, run_after: str = "") -> None:
+        """Queue a loaded set; with ``run_after`` it waits until that set is processed."""
+        ready_s = time.monotonic() + self._instance.settings.transform_pickup_delay_s
+        with self._changed:
+            self._queue.append(_Waiting(import_set, run_after, ready_s))
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while (import_set := self._take()) is not None:
+            try:
+                record = self._instance.store.get("sys_import_set", import_set)
+                if record:
+                    transform_set(self._instance, record)
+            except Exception:
+                log.exception("The transform of import set %s failed.", import_set)
+                self._instance.store.update("sys_import_set", import_set, {"state": "error"})
+
+    def _take(self) -> str | None:
+        with self._changed:
+            while not self._stopping:
+                now_s = time.monotonic()
+                for waiting in self._queue:
+                    if waiting.ready_s <= now_s and self._may_run(waiting.run_after):
+                        self._queue.remove(waiting)
+                        return waiting.import_set
+                soonest_s = min((w.ready_s for w in self._queue if w.ready_s > now_s), default=now_s + _POLL_S)
+                self._changed.wait(max(0.001, min(_POLL_S, soonest_s - now_s)) if self._queue else None)
+        return None
+
+    def _may_run(self, run_after: str) -> bool:
+        earlier = self._instance.store.get("sys_import_set", run_after) if run_after else None
+        return earlier is None or earlier["state"] in (PROCESSED, "error")
