@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("interrupted; everything that the demo started is stopped")
         return 130
     except _EXPECTED_FAILURES as error:
-        console.print(f"\nThe demo failed: {error}", markup=False)
+        console.print(f"\nThe demo failed: {error}", markup=False, soft_wrap=True)
         return 1
     console.print(f"\nIru and ServiceNow agree: 0 differences. ({time.monotonic() - started:.0f} s)")
     return 0
@@ -99,10 +99,10 @@ def _workspace(*, keep: bool, console: Console) -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
         raise
     except BaseException:
-        console.print(f"\nlogs and reports of this demo: {home}", markup=False)
+        console.print(f"\nlogs and reports of this demo: {home}", markup=False, soft_wrap=True)
         raise
     if keep:
-        console.print(f"\nkept: {home}", markup=False)
+        console.print(f"\nkept: {home}", markup=False, soft_wrap=True)
     else:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -129,7 +129,7 @@ def _act(stage: Stage) -> Findings:
     reports = [_run(stage, dag_id, turn=1) for dag_id in DAGS]
     before = read_fleet(stage.sandbox.iru_url, stage.sandbox.iru_token)
     changes = change_fleet(stage.sandbox.iru_url)
-    stage.console.print(f"[bold]Change of the fleet[/]: {changes}")
+    stage.console.print(f"[bold]Change of the fleet[/]: {changes}", soft_wrap=True)
     reports += [_run(stage, dag_id, turn=2) for dag_id in DAGS]
     stage.console.print()
     stage.console.print(ledger_of_runs(reports))
@@ -164,7 +164,7 @@ def _compare(stage: Stage, before: IruFleet) -> Findings:
     findings = compare(after, tables, _removed(before, after))
     stage.console.print("[bold]Comparison[/] of ServiceNow with Iru, field by field, over both public APIs")
     for line in findings.lines():
-        stage.console.print(f"   {line}", markup=False)
+        stage.console.print(f"   {line}", markup=False, soft_wrap=True)
     return findings
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+_HOUSEKEEPERS = ("task", "py.warnings", "airflow.dag_processing")
 FINISHED_RUN_STATES = frozenset({"success", "failed"})
 
 
@@ -121,10 +122,10 @@ class AirflowClient:
         return self.call("GET", path, params={"deserialize": "true"})["value"]
 
     def task_log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
-        """Return the text of a task's last try, one line an event."""
+        """Return the text of a task's last try, one line an event, without Airflow's own housekeeping."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{max(task.try_number, 1)}"
         content = self.call("GET", path, params={"map_index": task.map_index})["content"]
-        return "\n".join(_log_line(event) for event in content)
+        return "\n".join(_log_line(event) for event in content if not _is_housekeeping(event))
 
     def watch(
         self, dag_id: str, run_id: str, *, every_s: float = 0.5, check: Callable[[], None] = lambda: None
@@ -144,6 +145,12 @@ def _missing_dag(dag_id: str, errors: Mapping[str, str]) -> str:
         return f"Airflow does not know a DAG {dag_id!r}"
     reasons = "; ".join(f"{name}: {trace.strip().splitlines()[-1]}" for name, trace in errors.items())
     return f"Airflow cannot load {dag_id!r}, these DAG files do not import: {reasons}"
+
+
+def _is_housekeeping(event: Any) -> bool:
+    if not isinstance(event, dict) or str(event.get("event", "")).startswith("::"):
+        return True
+    return event.get("level") != "error" and str(event.get("logger", "")).startswith(_HOUSEKEEPERS)
 
 
 def _log_line(event: Any) -> str:

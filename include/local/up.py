@@ -62,7 +62,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         *("--servicenow-port", str(ports["servicenow"])),
         *("--database-dir", str(state)),
     ]
-    print("starting the sandbox and Airflow ...", flush=True)
+    print("starting the sandbox and Airflow, about 15 s ...", flush=True)
     with running_sandbox(sandbox_options, log_path=home / "logs" / "local" / "sandbox.log") as sandbox:
         connections = _unset(sandbox.connections())
         with LocalAirflow(home, environment=connections, port=ports["airflow"]) as airflow:
@@ -107,7 +107,7 @@ def _say_where(airflow: LocalAirflow, sandbox: Sandbox, connections: Mapping[str
         f"  logs       {airflow.log_folder}",
         f"Iru          {sandbox.iru_url}  (sandbox)",
         f"ServiceNow   {sandbox.servicenow_url}  (sandbox)",
-        f"DAGs         {', '.join(DAGS)} are on; iru_devices runs by itself, or trigger them in the UI",
+        f"DAGs         {', '.join(DAGS)} are on; iru_devices runs every 5 minutes; trigger either in the UI",
     ]
     if len(connections) < len(sandbox.connections()):
         lines.append("Connections  the environment's own AIRFLOW_CONN_... are used instead of the sandbox's")
