@@ -81,7 +81,7 @@ def load_mapping(override: Path | None = None) -> FeedMapping:
     data = _read(DEFAULT_MAPPING)
     if override is None:
         return build_mapping(data, DEFAULT_MAPPING.name)
-    return build_mapping(_merge(data, _read(override)), str(override))
+    return build_mapping(_merge(data, _read(override), str(override)), str(override))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -93,14 +93,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise SetupWrong(f"The mapping file {path} is not valid TOML: {error}.") from error
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any], *, depth: int = 0) -> dict[str, Any]:
+def _merge(base: dict[str, Any], over: dict[str, Any], file: str, path: tuple[str, ...] = ()) -> dict[str, Any]:
     """Lay ``over`` on ``base``; a column is replaced whole, and ``false`` in its place removes it."""
     merged = dict(base)
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict) and depth < _COLUMN_DEPTH:
-            merged[key] = _merge(merged[key], value, depth=depth + 1)
-        elif value is False and depth == _COLUMN_DEPTH:
-            merged.pop(key, None)
+        if isinstance(value, dict) and isinstance(merged.get(key), dict) and len(path) < _COLUMN_DEPTH:
+            merged[key] = _merge(merged[key], value, file, (*path, key))
+        elif value is False and len(path) == _COLUMN_DEPTH:
+            if key not in merged:
+                raise SetupWrong(f"{file}: {'.'.join((*path, key))} = false removes what is not there; correct it.")
+            del merged[key]
         else:
             merged[key] = value
     return merged

@@ -9,6 +9,7 @@ import pandas as pd
 from include.errors import CountsDisagree
 from include.inventory.ledger import Entry, Ledger
 from include.inventory.mapping import Feed
+from include.loading.verdicts import IGNORED_BY_SCRIPT
 
 COUNTS = (
     "extracted", "filtered", "rejected", "unchanged", "inserted", "updated", "processed", "ignored", "skipped", "error",
@@ -17,6 +18,7 @@ COUNTS = (
 
 _CONFIRMED = ("inserted", "updated", "processed")
 _NO_CHANGE = "no field values changed"
+_NO_REASON = "servicenow gave no reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,8 @@ def _is_confirmed(answered: pd.DataFrame) -> pd.Series:
 
 def _means_no_change(messages: pd.Series) -> pd.Series:
     words = messages.str.lower()
-    return (
-        words.str.contains(_NO_CHANGE, regex=False) | (words == "") | words.str.startswith("servicenow gave no reason")
-    )
+    plain = words.str.contains(_NO_CHANGE, regex=False) | (words == "") | words.str.startswith(_NO_REASON)
+    return plain & ~words.str.contains(IGNORED_BY_SCRIPT, regex=False)  # ServiceNow joins several reasons
 
 
 def _entries(feed: Feed, answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterator[Entry]:

@@ -11,7 +11,9 @@ from include.servicenow.table_api import Row
 
 SUCCESS_STATES = (Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED)
 
-_IGNORED_BY_SCRIPT = "row transform ignored"
+IGNORED_BY_SCRIPT = "row transform ignored"
+"""In lower case, what ServiceNow says, alone or among others, of a row that a script told it to leave."""
+
 _WORST_FIRST = (Outcome.ERROR, Outcome.SKIPPED, Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED, Outcome.IGNORED)
 
 
@@ -93,7 +95,7 @@ def _outcome(row: Row) -> tuple[Outcome, str]:
 
 def _status_outcome(status: str, message: str) -> Outcome:
     """Take ServiceNow's word, but for a row that a script told to ignore, which it reports as an error."""
-    if message.lower().startswith(_IGNORED_BY_SCRIPT):
+    if IGNORED_BY_SCRIPT in message.lower():
         return Outcome.IGNORED
     try:
         return Outcome(status)
