@@ -43,13 +43,13 @@ class Findings:
 
     def lines(self) -> Iterator[str]:
         """Yield the findings as text: what was compared, then the first differences."""
-        yield f"compared {self.computers} computers, {self.mdm} MDM records, {self.installs} active installs"
+        yield f"compared {self.computers:,} computers, {self.mdm:,} MDM records, {self.installs:,} active installs"
         if self.without_serial:
             yield f"left out {self.without_serial} devices without a serial number"
         if self.inactive_installs:
-            yield f"besides, {self.inactive_installs} installs that are no longer active"
+            yield f"besides, {self.inactive_installs:,} installs that are no longer active"
         if self.left_mdm:
-            yield f"besides, {self.left_mdm} MDM records of earlier blueprints or devices"
+            yield f"besides, {self.left_mdm:,} MDM records of earlier blueprints or devices"
         yield f"differences: {len(self.differences)}"
         yield from (f"  {difference}" for difference in self.differences[:SHOWN])
         if len(self.differences) > SHOWN:
