@@ -1,6 +1,7 @@
 """What a comparison found."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +51,9 @@ class Findings:
             yield f"besides, {self.inactive_installs:,} installs that are no longer active"
         if self.left_mdm:
             yield f"besides, {self.left_mdm:,} MDM records of earlier blueprints or devices"
-        yield f"differences: {len(self.differences)}"
+        yield f"differences: {len(self.differences):,}"
         yield from (f"  {difference}" for difference in self.differences[:SHOWN])
         if len(self.differences) > SHOWN:
-            yield f"  … and {len(self.differences) - SHOWN} more"
+            yield f"  … and {len(self.differences) - SHOWN:,} more; all by table and column:"
+            counts = Counter(f"{difference.table}.{difference.column}" for difference in self.differences)
+            yield from (f"  {count:>8,}  {name}" for name, count in counts.most_common())
