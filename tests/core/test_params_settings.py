@@ -1,0 +1,102 @@
+"""What an operator sets is checked before anything happens, and a mistake is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.errors import SetupWrong
+from include.inventory.params import DEVICE_FAMILIES, RunParams, family
+from include.inventory.settings import Settings
+
+FEEDS = ("computer", "mdm")
+
+
+def test_without_params_a_run_loads_everything():
+    """The defaults of a run are: load, all feeds, all families, all blueprints, all guards."""
+    params = RunParams.parse({}, feeds=FEEDS)
+    assert (params.mode, params.feeds, params.device_families) == ("load", FEEDS, DEVICE_FAMILIES)
+    assert (params.blueprints, params.full_resend, params.missing_devices, params.lift_guards) == (
+        (), False, "ignore", (),
+    )  # fmt: skip
+
+
+def test_an_empty_choice_means_all():
+    """A form that is left empty asks for everything."""
+    params = RunParams.parse({"feeds": [], "device_families": [], "blueprints": None}, feeds=FEEDS)
+    assert (params.feeds, params.device_families) == (FEEDS, DEVICE_FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"mod": "plan"}, ["mod", "mode"]),
+        ({"mode": "dry"}, ["'mode'", "dry", "plan, load"]),
+        ({"feeds": ["apps"]}, ["'feeds'", "apps", "computer, mdm"]),
+        ({"feeds": 3}, ["'feeds'", "3"]),
+        ({"device_families": ["Windows"]}, ["'device_families'", "Windows", "AppleTV"]),
+        ({"blueprints": [1]}, ["'blueprints'"]),
+        ({"full_resend": "yes"}, ["'full_resend'", "yes"]),
+        ({"missing_devices": "delete"}, ["'missing_devices'", "delete", "retire"]),
+        ({"lift_guards": ["all"]}, ["'lift_guards'", "all", "incomplete_extract"]),
+    ],
+)
+def test_a_wrong_param_is_named_with_what_it_may_be(values, words):
+    """One clear error names the param, what it was, and what is allowed."""
+    with pytest.raises(SetupWrong) as caught:
+        RunParams.parse(values, feeds=FEEDS)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_params_survive_their_file():
+    """A later task reads the params that the first one checked."""
+    params = RunParams.parse({"feeds": ["mdm"], "device_families": ["tvOS", "Mac"], "blueprints": "b"}, feeds=FEEDS)
+    assert RunParams.from_json(json.loads(json.dumps(params.to_json()))) == params
+    assert params.device_families == ("AppleTV", "Mac")
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"), [("tvOS", "AppleTV"), ("iPod", "iPhone"), ("Mac", "Mac"), ("Newton", "Newton"), ("", None)]
+)
+def test_both_spellings_of_a_family_are_one(platform, expected):
+    """Prism's tvOS is the AppleTV of /devices; an unknown platform stays itself."""
+    assert family(platform) == expected
+
+
+def test_settings_have_local_defaults():
+    """Without settings, everything lies under AIRFLOW_HOME, and the DAGs run on their documented schedules."""
+    settings = Settings.from_environment({"AIRFLOW_HOME": "/home/airflow"})
+    assert settings.storage == "/home/airflow/iru_servicenow"
+    assert settings.ledger == "sqlite:////home/airflow/iru_servicenow/ledger.sqlite"
+    assert (settings.mapping, settings.devices_schedule, settings.apps_schedule) == (None, "*/5 * * * *", "0 2 * * *")
+
+
+def test_settings_are_read_from_the_environment():
+    """Each setting has its variable; an empty schedule or "none" switches a DAG's schedule off."""
+    names = {
+        "STORAGE": "s3://bucket/x", "LEDGER": "postgresql+psycopg2://h/d", "MAPPING": "/etc/ours.toml",
+        "DEVICES_SCHEDULE": "None", "APPS_SCHEDULE": " ", "MISSING_DEVICES": "report",
+    }  # fmt: skip
+    settings = Settings.from_environment({f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
+    assert settings == Settings(
+        "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("STORRAGE", "/x", "IRU_SERVICENOW_STORRAGE"),
+        ("MISSING_DEVICES", "delete", "IRU_SERVICENOW_MISSING_DEVICES"),
+        ("STORAGE", "s3://bucket/x", "IRU_SERVICENOW_LEDGER"),
+    ],
+)
+def test_a_wrong_setting_is_named(name, value, words):
+    """A misspelled variable, a wrong value, or a remote store without a ledger is one error that names it."""
+    with pytest.raises(SetupWrong, match=words):
+        Settings.from_environment({f"IRU_SERVICENOW_{name}": value})
+
+
+def test_a_file_url_is_a_local_store():
+    """A storage root may be given as file://."""
+    assert Settings.from_environment({"IRU_SERVICENOW_STORAGE": "file:///data"}).ledger == "sqlite:////data/ledger.sqlite"
