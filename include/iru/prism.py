@@ -20,11 +20,11 @@ def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]
     path = f"prism/{category}"
     seen: set[str] = set()
     body = _envelope(client.get(path, limit=PAGE_ROWS, cursor=""), path)
-    rows, first_row = 0, None
+    rows, first_page = 0, None
     while body["data"]:
-        if body["data"][0] == first_row:
+        if body["data"] == first_page:
             raise AnswerUnusable(f"GET /{path} repeats its first page: the server ignores 'cursor' and 'offset'.")
-        first_row = first_row or body["data"][0]
+        first_page = first_page or body["data"]
         yield body["data"]
         rows += len(body["data"])
         cursor = body.get("cursor")

@@ -76,7 +76,7 @@ def send(
     """Send one request without following redirects, and return whatever was answered.
 
     ``label`` names the request in messages. Raises RetryLater when no answer came, SetupWrong when the server's
-    certificate cannot be trusted.
+    certificate cannot be trusted or the request cannot even be written.
     """
     count.add()
     options.setdefault("timeout", TIMEOUT_S)
@@ -87,6 +87,11 @@ def send(
             f"{label}: the server's TLS certificate could not be verified. Check the host, or name the "
             "organisation's CA file in the connection's extra as 'verify'."
         ) from error
+    except ValueError:  # requests' own and Python's errors about headers and addresses; their text may show a token
+        raise SetupWrong(
+            f"{label}: the connection's host, or a token or proxy of it, holds a character that HTTP does not allow "
+            "there (a line break from copying, a typographic quote)."
+        ) from None
     except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
         raise RetryLater(f"{label}: no connection ({type(error).__name__}).") from None
     except requests.exceptions.ConnectionError as error:
