@@ -21,17 +21,11 @@ def base_url(host: str | None, *, connection: str, scheme: str | None = None, po
         parts = urlsplit(text)
         hostname, own_port = parts.hostname, parts.port
     except ValueError as error:
-        raise SetupWrong(
-            f"Connection {connection!r} has a malformed host {_shown(text)!r}: {error}."
-        ) from error
+        raise SetupWrong(f"Connection {connection!r} has a malformed host {_shown(text)!r}: {error}.") from error
     if not hostname or any(c.isspace() for c in text) or parts.query or parts.fragment:
-        raise SetupWrong(
-            f"Connection {connection!r} has a malformed host {_shown(text)!r}: give https://name[:port]."
-        )
+        raise SetupWrong(f"Connection {connection!r} has a malformed host {_shown(text)!r}: give https://name[:port].")
     if parts.username or parts.password:
-        raise SetupWrong(
-            f"Connection {connection!r} has credentials in its host; put them into login and password."
-        )
+        raise SetupWrong(f"Connection {connection!r} has credentials in its host; put them into login and password.")
     _check_scheme(parts.scheme, hostname, connection)
     netloc = f"[{hostname}]" if ":" in hostname else hostname
     chosen_port = own_port or port

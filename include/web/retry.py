@@ -65,6 +65,4 @@ def _error(state: RetryCallState) -> BaseException | None:
 
 
 def _say_so(state: RetryCallState) -> None:
-    log.warning(
-        "%s Trying again in %.1f s (attempt %d).", _error(state), state.upcoming_sleep, state.attempt_number
-    )
+    log.warning("%s Trying again in %.1f s (attempt %d).", _error(state), state.upcoming_sleep, state.attempt_number)
