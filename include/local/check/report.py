@@ -46,7 +46,7 @@ class Findings:
         """Yield the findings as text: what was compared, then the first differences."""
         yield f"compared {self.computers:,} computers, {self.mdm:,} MDM records, {self.installs:,} active installs"
         if self.without_serial:
-            yield f"left out {self.without_serial} devices without a serial number"
+            yield f"left out, having no serial number: {self.without_serial:,}"
         if self.inactive_installs:
             yield f"besides, {self.inactive_installs:,} installs that are no longer active"
         if self.left_mdm:
