@@ -88,6 +88,7 @@ class TokenSource:
         session = OAuth2Session(client=client_class(client_id=self._settings.client_id))
         session.verify = self._settings.verify
         session.proxies.update(self._settings.proxies)
+        session.max_redirects = 0  # a redirect could carry the credentials elsewhere
         for hook in ("access_token_response", "refresh_token_response"):
             session.register_compliance_hook(hook, self._check)
         try:
@@ -97,10 +98,16 @@ class TokenSource:
             raise SetupWrong(
                 f"Connection {self._settings.connection!r}: the TLS certificate of the instance could not be verified."
             ) from error
+        except requests.exceptions.TooManyRedirects:
+            raise SetupWrong(
+                f"Connection {self._settings.connection!r}: POST /oauth_token.do answered a redirect; check the host."
+            ) from None
         except requests.exceptions.RequestException as error:
             raise RetryLater(f"POST /oauth_token.do: no answer ({type(error).__name__}).") from None
         except OAuth2Error as error:
             raise self._refused(f"{error.error}") from None
+        except ValueError as error:
+            raise AnswerUnusable("POST /oauth_token.do answered a life of the token that is no number.") from error
 
     def _grant(self, session: OAuth2Session) -> dict[str, Any]:
         settings = self._settings
@@ -136,13 +143,11 @@ class TokenSource:
             raise RetryLater(f"POST /oauth_token.do answered HTTP {response.status_code}.")
         if response.status_code != 200:
             raise self._refused(f"HTTP {response.status_code}")
-        try:
-            response.json()
-        except ValueError:
+        if not _is_object(response):
             raise AnswerUnusable(
-                "POST /oauth_token.do answered a page instead of JSON: the instance hibernates, is in maintenance, "
+                "POST /oauth_token.do answered a page instead of a token: the instance hibernates, is in maintenance, "
                 "or the connection's host is not a ServiceNow instance."
-            ) from None
+            )
         return response
 
     def _refused(self, cause: str) -> SetupWrong:
@@ -154,11 +159,16 @@ class TokenSource:
         )
 
 
-def _life_s(token: dict[str, Any]) -> float:
+def _is_object(response: requests.Response) -> bool:
     try:
-        return max(0.0, float(token.get("expires_in") or _DEFAULT_LIFE_S))
-    except (TypeError, ValueError):
-        return _DEFAULT_LIFE_S
+        return isinstance(response.json(), dict)
+    except ValueError:
+        return False
+
+
+def _life_s(token: dict[str, Any]) -> float:
+    life_s = token.get("expires_in")
+    return _DEFAULT_LIFE_S if life_s is None else max(0.0, float(life_s))
 
 
 @contextmanager

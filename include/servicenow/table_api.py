@@ -16,25 +16,26 @@ Row = dict[str, str]
 
 
 def iter_rows(client: ServiceNowClient, table: str, *, query: str, fields: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of ``table`` that match an encoded query, as plain strings, page by page."""
+    """Yield the rows of ``table`` that match an encoded query, as plain strings, page by page in a fixed order."""
+    ordered = f"{query}^ORDERBYsys_id" if query else "ORDERBYsys_id"
     offset = 0
     previous_first: Row | None = None
     while True:
         body, headers = client.get(
             f"table/{table}",
-            sysparm_query=query,
+            sysparm_query=ordered,
             sysparm_fields=",".join(fields),
             sysparm_limit=PAGE_ROWS,
             sysparm_offset=offset,
             sysparm_exclude_reference_link="true",
         )
         page = [_plain(row) for row in _result(body, table)]
-        if not page or page[0] == previous_first:
-            return
-        previous_first = page[0]
+        if page and page[0] == previous_first:
+            return  # the server ignores the offset
+        previous_first = page[0] if page else None
         yield from page
         offset += PAGE_ROWS
-        if _is_last(headers, offset):
+        if _is_last(headers, offset, page):
             return
 
 
@@ -64,9 +65,9 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _is_last(headers: Mapping[str, str], offset: int) -> bool:
-    """Believe the server's total where it gives one; else go on until an empty page."""
+def _is_last(headers: Mapping[str, str], offset: int, page: Sequence[Row]) -> bool:
+    """Believe the server's total where it gives one (it counts hidden rows too); else go on until an empty page."""
     try:
         return offset >= int(headers.get("X-Total-Count", ""))
     except ValueError:
-        return False
+        return not page
