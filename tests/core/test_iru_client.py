@@ -114,7 +114,7 @@ def test_a_tenant_that_refuses_offset_is_done():
 )
 def test_a_walk_that_would_never_end_is_stopped(replies):
     """A server that repeats a cursor or a page is an error instead of an endless run."""
-    with pytest.raises(AnswerUnusable, match="never end|repeats"):
+    with pytest.raises(AnswerUnusable, match=r"never end|repeats"):
         _walk(*replies)
 
 

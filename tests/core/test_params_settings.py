@@ -56,7 +56,8 @@ def test_params_survive_their_file():
 
 
 @pytest.mark.parametrize(
-    ("platform", "expected"), [("tvOS", "AppleTV"), ("iPod", "iPhone"), ("Mac", "Mac"), ("Newton", "Newton"), ("", None)]
+    ("platform", "expected"),
+    [("tvOS", "AppleTV"), ("iPod", "iPhone"), ("Mac", "Mac"), ("Newton", "Newton"), ("", None)],
 )
 def test_both_spellings_of_a_family_are_one(platform, expected):
     """Prism's tvOS is the AppleTV of /devices; an unknown platform stays itself."""
@@ -99,4 +100,6 @@ def test_a_wrong_setting_is_named(name, value, words):
 
 def test_a_file_url_is_a_local_store():
     """A storage root may be given as file://."""
-    assert Settings.from_environment({"IRU_SERVICENOW_STORAGE": "file:///data"}).ledger == "sqlite:////data/ledger.sqlite"
+    assert (
+        Settings.from_environment({"IRU_SERVICENOW_STORAGE": "file:///data"}).ledger == "sqlite:////data/ledger.sqlite"
+    )

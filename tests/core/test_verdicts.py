@@ -88,7 +88,7 @@ def test_rows_with_empty_keys_name_the_setting():
 
 def test_keys_that_were_cut_name_the_column():
     """A staging column that is too short cuts keys, so that rows cannot be told apart: the message says so."""
-    with pytest.raises(SetupWrong, match="k differ from what was sent.*too short"):
+    with pytest.raises(SetupWrong, match=r"k differ from what was sent.*too short"):
         judged(chunk("abcdef"), [stored("abc", "inserted")])
 
 
