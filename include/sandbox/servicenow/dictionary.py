@@ -111,11 +111,11 @@ def _apply_column(store: Store, row: Record) -> bool:
         mandatory=row["mandatory"] == "true",
         default=row["default_value"],
     )
+    if row["display"] == "true" and known.display != made.name:
+        store.schema.put_table(replace(known, display=made.name))
     if made == known.columns.get(made.name):
         return False
     store.schema.put_column(known.name, made)
-    if row["display"] == "true" and known.display != made.name:
-        store.schema.put_table(replace(store.schema[known.name], display=made.name))
     return True
 
 

@@ -1,4 +1,4 @@
-"""What the Kandji app installs: transform maps for devices, an ETL definition for applications.
+"""What the Kandji app installs: transform maps for devices, an ETL definition for applications; and a standard map.
 
 Source: the integration's own documentation for columns and coalesce; choice actions and lookups are this sandbox's
 reading ("the assigned user must already exist" means that an unknown one is ignored).
@@ -10,7 +10,7 @@ from typing import Any
 
 from include.sandbox.servicenow.settings import ServiceNowSettings
 from include.sandbox.servicenow.store import Store
-from include.sandbox.servicenow.tables_import import STAGING_APPS, STAGING_COMPUTER, STAGING_MDM
+from include.sandbox.servicenow.tables_import import STAGING_APPS, STAGING_COMPUTER, STAGING_MDM, STAGING_USER
 
 _Entry = Mapping[str, Any]
 _COMPUTER_MAP = "Kandji Computer"
@@ -49,6 +49,13 @@ MDM_ENTRIES: tuple[_Entry, ...] = (
     {"source_field": "discovery_source", "target_field": "discovery_source"},
 )  # fmt: skip
 
+USER_ENTRIES: tuple[_Entry, ...] = (
+    {"source_field": "user_id", "target_field": "user_name", "coalesce": "true"},
+    {"source_field": "first_name", "target_field": "first_name"},
+    {"source_field": "last_name", "target_field": "last_name"},
+    {"source_field": "email", "target_field": "email"},
+)
+
 ROBUST_DEFINITIONS: Mapping[str, RobustDefinition] = {
     APPS_DEFINITION: RobustDefinition(
         "cmdb_sam_sw_install",
@@ -72,6 +79,7 @@ def install_app(store: Store) -> None:
     """Create the app's transform maps and its robust transformer."""
     _create_map(store, _COMPUTER_MAP, STAGING_COMPUTER, "cmdb_ci_computer", COMPUTER_ENTRIES)
     _create_map(store, _MDM_MAP, STAGING_MDM, "x_kandj_kandji_mdm", MDM_ENTRIES)
+    _create_map(store, "User", STAGING_USER, "sys_user", USER_ENTRIES)
     store.insert(
         "sys_robust_import_set_transformer",
         {"name": APPS_DEFINITION, "source_table": STAGING_APPS, "definition": APPS_DEFINITION},

@@ -3,6 +3,7 @@
 Source: ServiceNow KB0747638 (``glide.rest.max_content_length``), "REST API" (supported request headers).
 """
 
+import ast
 import json
 from typing import Annotated, Any
 
@@ -10,8 +11,10 @@ from fastapi import Depends, Request
 
 from include.sandbox.servicenow.errors import ApiError, payload_too_large, unreadable_body
 from include.sandbox.servicenow.instance import InstanceOf
+from include.sandbox.servicenow.xml_bodies import XML_TYPES, read_xml
 
 _MEGABYTE = 1024 * 1024
+_JSON_TYPES = ("application/json", "text/json")
 
 
 async def read_body(request: Request, instance: InstanceOf) -> bytes:
@@ -28,15 +31,25 @@ async def read_body(request: Request, instance: InstanceOf) -> bytes:
 
 
 def read_json(request: Request, body: Annotated[bytes, Depends(read_body)]) -> Any:
-    """Return the body's JSON value."""
+    """Return the body's value; 400 without a content type, 415 for one that is not supported."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and not kind.endswith("json"):
-        raise ApiError(415, "Unsupported media type", f"Content-Type {kind} is not supported here")
-    if not body.strip():
-        raise unreadable_body("The payload is not valid JSON.")
+    if not kind:
+        raise ApiError(400, "Bad Request", "The request has no Content-Type header")
+    if kind in XML_TYPES:
+        return read_xml(body)
+    if kind not in _JSON_TYPES:
+        raise ApiError(415, "Unsupported media type", f"Content-Type {kind} is not supported")
     try:
         return json.loads(body)
-    except ValueError as error:
+    except ValueError:
+        return _read_leniently(body)
+
+
+def _read_leniently(body: bytes) -> Any:
+    """Read JSON with single quotes, as ServiceNow's own curl examples write it."""
+    try:
+        return ast.literal_eval(body.decode())
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise unreadable_body("The payload is not valid JSON.") from error
 
 

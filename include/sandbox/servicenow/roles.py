@@ -45,6 +45,6 @@ def writable_table(instance: Instance, name: str, operation: str) -> Table:
         raise ApiError(
             403, "Operation Failed", f"ACL Exception {operation.capitalize()} Failed due to security constraints"
         )
-    if table.abstract:
+    if table.abstract and operation == "create":
         raise ApiError(400, "Operation Failed", f"{table.label} cannot be written; write to a table that extends it")
     return table

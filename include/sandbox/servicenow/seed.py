@@ -47,6 +47,7 @@ def prepare(instance: Instance) -> None:
             kandji_app.install_app(store)
         _add_users(instance)
         follow_switches(instance)
+    store.on_change("sys_user", lambda sys_id: _name_user(instance, sys_id))
     for column in ("email", "user_name"):
         store.ensure_index("sys_user", [column])
 
@@ -93,6 +94,14 @@ def _add_users(instance: Instance) -> None:
         rows.append({"user_name": user.email.partition("@")[0], "name": user.name, "email": user.email,
                      "first_name": first, "last_name": last})  # fmt: skip
     instance.store.insert_many("sys_user", rows)
+
+
+def _name_user(instance: Instance, sys_id: str) -> None:
+    """Make up the full name from first and last, as ServiceNow does when a user is written."""
+    user = instance.store.get("sys_user", sys_id)
+    name = f"{user['first_name']} {user['last_name']}".strip() if user else ""
+    if user and name and user["name"] != name:
+        instance.store.update("sys_user", sys_id, {"name": name})
 
 
 def _give_roles(instance: Instance) -> None:

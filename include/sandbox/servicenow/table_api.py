@@ -66,9 +66,10 @@ def change_record(
     """Change the columns that the body names; ServiceNow treats PUT and PATCH alike."""
     found = writable_table(instance, table, "update")
     existing = _existing(instance, table, sys_id)
+    found = instance.schema[existing["sys_class_name"]]
     values = _values(instance, found, record, read_parameters(request))
     changes = {name: value for name, value in values.items() if existing[name] != value}
-    instance.store.update(table, sys_id, changes, by=user)
+    instance.store.update(found.name, sys_id, changes, by=user)
     return _record(request, instance, found, sys_id)
 
 
@@ -76,8 +77,7 @@ def change_record(
 def delete_record(instance: InstanceOf, _user: User, table: str, sys_id: str) -> Response:
     """Delete a record."""
     writable_table(instance, table, "delete")
-    _existing(instance, table, sys_id)
-    instance.store.delete(table, sys_id)
+    instance.store.delete(_existing(instance, table, sys_id)["sys_class_name"], sys_id)
     return Response(status_code=204)
 
 

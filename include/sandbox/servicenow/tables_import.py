@@ -9,6 +9,8 @@ from include.sandbox.servicenow.schema import Column, Table, column, table
 STAGING_COMPUTER = "x_kandj_kandji_kandji_import_set_computer"
 STAGING_MDM = "x_kandj_kandji_kandji_import_set_mdm"
 STAGING_APPS = "x_kandj_kandji_kandji_import_set_apps"
+STAGING_USER = "imp_user"
+"""One of ServiceNow's standard import set tables, which its documentation's examples use."""
 
 _STAGING_LENGTHS: dict[str, dict[str, int]] = {
     STAGING_COMPUTER: {
@@ -22,6 +24,7 @@ _STAGING_LENGTHS: dict[str, dict[str, int]] = {
         "serial_number": 40,
         "manufacturer": 100,
     },
+    STAGING_USER: {"first_name": 40, "last_name": 40, "user_id": 40, "email": 40},
     STAGING_MDM: {"device_id": 40, "blueprint_id": 40, "serial_number": 40, "discovery_source": 100},
     STAGING_APPS: {
         "instance_key": 64,
