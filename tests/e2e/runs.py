@@ -50,6 +50,18 @@ def access(iru_url: str, token: str, servicenow_url: str, **servicenow: str) -> 
 
 def run_dag(dag_id: str, connections: Access, home: Path, conf: dict[str, Any] | None = None, **settings: str) -> Ended:
     """Run one DAG in a process of its own; ``home`` holds Airflow's database, the storage root and the ledger."""
+    before = set(_reports(home, dag_id))
+    process = start_dag(dag_id, connections, home, conf, **settings)
+    output, _ = process.communicate(timeout=240)
+    new = sorted(set(_reports(home, dag_id)) - before)
+    report = json.loads(new[-1].read_text()) if new else None
+    return Ended(process.returncode, output.decode(), report)
+
+
+def start_dag(
+    dag_id: str, connections: Access, home: Path, conf: dict[str, Any] | None = None, **settings: str
+) -> "subprocess.Popen[bytes]":
+    """Start one DAG run in a process group of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IRU_"))}
     environment |= {
         "AIRFLOW_HOME": str(home / "airflow"),
@@ -58,12 +70,10 @@ def run_dag(dag_id: str, connections: Access, home: Path, conf: dict[str, Any] |
         "AIRFLOW_CONN_SERVICENOW_DEFAULT": json.dumps(connections.servicenow),
         "PYTHONPATH": str(ROOT),
     } | settings
-    before = set(_reports(home, dag_id))
     command = [sys.executable, "-m", "include.local.dag", dag_id, json.dumps(conf or {})]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240)
-    new = sorted(set(_reports(home, dag_id)) - before)
-    report = json.loads(new[-1].read_text()) if new else None
-    return Ended(ended.returncode, ended.stdout + ended.stderr, report)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
 
 
 def _reports(home: Path, dag_id: str) -> list[Path]:
