@@ -1,8 +1,9 @@
 """Real servers of the ServiceNow instance, and a client that knows nothing but the documented API."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,19 +111,42 @@ class Snow:
         return self.token(**{**user, **changes})
 
 
+@pytest.fixture(scope="session")
+def stopping() -> Iterator[list[threading.Thread]]:
+    """Servers on their way down; tests don't wait for them, the session does."""
+    threads: list[threading.Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
+@contextmanager
+def _served(stopping: list[threading.Thread], changes: dict[str, Any]) -> Iterator[Snow]:
+    server = Server(create_app(replace(SETTINGS, **changes))).start()
+    try:
+        with requests.Session() as session:
+            yield Snow(server.url, session)
+    finally:
+        thread = threading.Thread(target=server.stop)
+        thread.start()
+        stopping.append(thread)
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Snow]]:
+def serve(stopping: list[threading.Thread]) -> Iterator[Callable[..., Snow]]:
     """Start instances with some settings changed; they stop at the test's end."""
     with ExitStack() as running:
-
-        def start(**changes: Any) -> Snow:
-            server = running.enter_context(Server(create_app(replace(SETTINGS, **changes))))
-            return Snow(server.url, running.enter_context(requests.Session()))
-
-        yield start
+        yield lambda **changes: running.enter_context(_served(stopping, changes))
 
 
 @pytest.fixture
 def snow(serve: Callable[..., Snow]) -> Snow:
     """An instance as it comes."""
     return serve()
+
+
+@pytest.fixture(scope="module")
+def shared(stopping: list[threading.Thread]) -> Iterator[Snow]:
+    """One instance for all tests of a module, which only read what it holds."""
+    with _served(stopping, {}) as snow:
+        yield snow
