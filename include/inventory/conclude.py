@@ -54,6 +54,7 @@ def _feed_report(run: Run, feed: Feed, ledger: Ledger, run_id: str) -> FeedRepor
         "rejected_because": shaped["rejected_because"],
         "held_because": planned["held_because"] | ({"plan mode: nothing is sent": listed} if plan_only else {}),
         "cut_to_fit": planned["cut_to_fit"],
+        "not_in_servicenow": planned["not_in_servicenow"],
         "missing_devices": planned["missing_devices"],
         "refused_because": settled.refusals,
         "removals_refused": settled.removals_refused,

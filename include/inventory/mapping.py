@@ -28,6 +28,7 @@ class Column:
     too_long: Literal["reject", "cut"] = "reject"
     on_empty: Literal["clear", "keep"] = "clear"
     label: str = ""
+    known_in: str = ""
     undocumented: bool = False
 
     @property

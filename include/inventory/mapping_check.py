@@ -82,11 +82,21 @@ def _column(name: str, entry: Any, source: str, place: str) -> Column:
         required=_flag(entry, "required", place),
         undocumented=_flag(entry, "undocumented", place),
         label=_text(entry["label"], f"{place}.label") if "label" in entry else "",
+        known_in=_table_and_field(entry, f"{place}.known_in"),
         **{key: _choice(entry.get(key, words[0]), words, f"{place}.{key}") for key, words in _CHOICES.items()},
     )
     if column.constant is None:
         _check_fields(column, source, f"{place}.{given[0]}")
     return column
+
+
+def _table_and_field(entry: Mapping[str, Any], place: str) -> str:
+    if "known_in" not in entry:
+        return ""
+    known_in = _text(entry["known_in"], place)
+    if not all(known_in.partition(".")):
+        raise SetupWrong(f"{place} is {known_in!r}; write the table and its field, such as sys_user.email.")
+    return known_in
 
 
 def _check_fields(column: Column, source: str, place: str) -> None:

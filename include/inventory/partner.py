@@ -1,7 +1,6 @@
 """Hold rows whose partner is not in ServiceNow yet: an install refers to its computer by serial number."""
 
 import logging
-from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -10,12 +9,11 @@ from include.inventory.columns import join_key
 from include.inventory.mapping import Feed
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
-from include.servicenow.table_api import iter_rows
+from include.servicenow.lookup import find_existing
 
 log = logging.getLogger(__name__)
 
 COMPUTER_TABLE = "cmdb_ci_computer"
-_SERIALS_PER_QUERY = 50
 
 
 def waiting_rows(rows: pd.DataFrame, partner: Feed, known: pd.DataFrame, client: ServiceNowClient) -> dict[int, str]:
@@ -30,7 +28,7 @@ def waiting_rows(rows: pd.DataFrame, partner: Feed, known: pd.DataFrame, client:
     if not serials:
         return {}
     try:
-        there = _look_up(client, sorted(serials))
+        there = find_existing(client, COMPUTER_TABLE, "serial_number", sorted(serials))
     except (AccessDenied, AnswerUnusable) as error:
         log.warning("Whether ServiceNow has the computers of %d devices cannot be told: %s", len(serials), error)
         return {}
@@ -38,17 +36,3 @@ def waiting_rows(rows: pd.DataFrame, partner: Feed, known: pd.DataFrame, client:
     reason = f"its computer is not in ServiceNow yet; the feed {partner.name!r} brings it"
     waiting = rows.loc[rows[column].isin(missing), "_row"]
     return {int(row): reason for row in waiting}
-
-
-def _look_up(client: ServiceNowClient, serials: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for batch in _batches(serials):
-        # A caret would end the condition; such a serial number is looked for among the others' answers only.
-        query = "^OR".join(f"serial_number={serial}" for serial in batch if "^" not in serial)
-        rows = iter_rows(client, COMPUTER_TABLE, query=query, fields=("sys_id", "serial_number"))
-        found |= {row.get("serial_number", "").casefold() for row in rows}
-    return found
-
-
-def _batches(serials: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (serials[start : start + _SERIALS_PER_QUERY] for start in range(0, len(serials), _SERIALS_PER_QUERY))

@@ -15,6 +15,7 @@ from include.inventory.params import RunParams
 from include.inventory.partner import waiting_rows
 from include.inventory.plan import ACTIONS, Plan, make_plan
 from include.inventory.read_sources import read_source
+from include.inventory.references import Referred, clear_unknown
 from include.inventory.run_folder import RunFolder
 from include.inventory.shape import Shaped, shape
 from include.iru.client import IruClient
@@ -94,7 +95,8 @@ def run_plan(run: Run, services: Services) -> None:
             waiting=_waiting(run, feed, services),
             full_resend=run.params.full_resend,
         )
-        _keep_plan(run, feed, plan, _fit(feed, plan, services), missing)
+        referred, fitted = _prepare_to_send(feed, plan, services)
+        _keep_plan(run, feed, plan, fitted, missing, referred)
     run.folder.note("plan", {"requests": services.requests()})
 
 
@@ -145,18 +147,20 @@ def _waiting(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[i
     return lambda rows: waiting_rows(rows, partner, known, services.servicenow)
 
 
-def _fit(feed: Feed, plan: Plan, services: Services) -> Fitted:
-    """Check the staging table only when something is to be sent: an unchanged fleet costs ServiceNow no request."""
+def _prepare_to_send(feed: Feed, plan: Plan, services: Services) -> tuple[Referred, Fitted]:
+    """Ask about values and columns only when something is to be sent: an unchanged fleet costs ServiceNow nothing."""
     if plan.to_send.empty:
-        return fit(feed, plan.to_send, None)
-    columns = read_staging_columns(services.servicenow, feed.staging_table)
+        return Referred(plan.to_send, {}), fit(feed, plan.to_send, None)
+    client = services.servicenow
+    columns = read_staging_columns(client, feed.staging_table)
     if columns is None:
         log.warning("sys_dictionary may not be read: lengths and columns of %s cannot be checked.", feed.staging_table)
     require_columns(feed.staging_table, feed.column_names, columns)
-    return fit(feed, plan.to_send, columns)
+    referred = clear_unknown(feed, plan.to_send, plan.changes, client)
+    return referred, fit(feed, referred.to_send, columns)
 
 
-def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, missing: Missing) -> None:
+def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, missing: Missing, referred: Referred) -> None:
     folder, to_send = run.folder, fitted.to_send
     write_frame(folder.to_send(feed.name), to_send)
     write_frame(folder.changes(feed.name), plan.changes)
@@ -172,6 +176,7 @@ def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, missing: Missin
         "to_send": actions,
         "rows_to_send": len(to_send),
         "cut_to_fit": _counted(fitted.too_long.loc[cut, "column"].value_counts()),
+        "not_in_servicenow": referred.unknown,
         "missing_devices": len(missing.reported),
     }
     folder.note(f"plan-{feed.name}", told)
