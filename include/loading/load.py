@@ -1,16 +1,18 @@
 """Load one staging frame: cut it, send it, wait for the transforms, keep one verdict per row."""
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Event
 
-from include.errors import PipelineError, SetupWrong
+from include.errors import RetryLater, SetupWrong
+from include.loading.canary import check_canary
 from include.loading.chunks import Chunk, iter_chunks, staging_columns, to_records
 from include.loading.receipts import Receipts
 from include.loading.settle import Waiting, settle
 from include.loading.spec import LoadSpec, RowVerdict
-from include.loading.verdicts import from_map_results
+from include.loading.verdicts import StoredOtherwise, from_map_results
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.dictionary import default_label, read_staging_columns, require_columns
 from include.servicenow.import_sets import ImportSet, insert_multiple, insert_one
@@ -56,7 +58,23 @@ def _labels(client: ServiceNowClient, spec: LoadSpec, columns: Iterable[str]) ->
     require_columns(spec.table, names, known)
     if spec.method == "single" or spec.column_keys == "name":
         return {name: name for name in names}
-    return {name: known[name].label if known else spec.labels.get(name, default_label(name)) for name in names}
+    labels = {name: known[name].label if known else spec.labels.get(name, default_label(name)) for name in names}
+    _refuse_shared_labels(spec.table, labels)
+    return labels
+
+
+def _refuse_shared_labels(table: str, labels: Mapping[str, str]) -> None:
+    """Two columns of one label cannot both be sent by label; ServiceNow compares labels without case."""
+    names: dict[str, list[str]] = {}
+    for name, label in labels.items():
+        names.setdefault(label.casefold(), []).append(name)
+    shared = [" and ".join(group) for group in names.values() if len(group) > 1]
+    if shared:
+        raise SetupWrong(
+            f"In {table} the columns {', '.join(shared)} have the same label, so that insertMultiple cannot tell them "
+            "apart. Change a label in ServiceNow, or map insertMultiple to column names and set 'column_keys' = 'name' "
+            "in the extra of the ServiceNow connection."
+        )
 
 
 class _Load:
@@ -76,42 +94,60 @@ class _Load:
         self._labels = labels
         self._waiting = waiting
         self._multi_import_set = ""
+        self._late = False
+        self._proven = False
 
     def run(self, chunks: list[Chunk]) -> None:
-        """Bring every chunk to its verdicts, the first one alone: it proves the set-up before the rest is sent."""
+        """Bring every chunk to its verdicts.
+
+        What an earlier try sent is asked about before anything is sent. The first chunk goes alone: it proves the
+        set-up before the rest is sent.
+        """
         open_chunks = [chunk for chunk in chunks if not self._receipts.is_settled(chunk)]
         if len(open_chunks) < len(chunks):
             log.info(
                 "%d of %d chunks have their verdicts from an earlier try.", len(chunks) - len(open_chunks), len(chunks)
             )
-        if not open_chunks:
-            return
-        first, rest = open_chunks[0], open_chunks[1:]
+        acknowledged = [chunk for chunk in open_chunks if self._receipts.sent(chunk)]
+        _raise_first(self._each(self._settle, acknowledged, go_on=True))
+        unsent = [chunk for chunk in open_chunks if chunk not in acknowledged]
         if self._spec.method == "single":
-            self._each(self._send_one_by_one, [first])
-            self._each(self._send_one_by_one, rest)
-            return
+            self._load_one_by_one(unsent)
+        elif unsent:
+            self._load_in_bulk(unsent[0], unsent[1:])
+
+    def _load_in_bulk(self, first: Chunk, rest: list[Chunk]) -> None:
         self._send(first)
         self._settle(first)
-        error = self._each(self._send, rest, keep_error=True)
-        self._each(self._settle, [chunk for chunk in rest if self._receipts.sent(chunk)])
-        if error:
-            raise error
+        errors = self._each(self._send, rest)
+        errors += self._each(self._settle, [chunk for chunk in rest if self._receipts.sent(chunk)], go_on=True)
+        _raise_first(errors)
 
-    def _each(
-        self, step: Callable[[Chunk], None], chunks: list[Chunk], *, keep_error: bool = False
-    ) -> PipelineError | None:
-        """Run a step for every chunk on the load's threads; after an error, start no more and raise or return it."""
+    def _load_one_by_one(self, chunks: list[Chunk]) -> None:
+        _raise_first(self._each(self._send_one_by_one, chunks[:1]))
+        _raise_first(self._each(self._send_one_by_one, chunks[1:]))
+
+    def _each(self, step: Callable[[Chunk], None], chunks: list[Chunk], *, go_on: bool = False) -> list[BaseException]:
+        """Run a step for every chunk on the load's threads and return the errors; after one, start no more chunks.
+
+        ``go_on`` starts them all the same.
+        """
+        failed = Event()
+
+        def guarded(chunk: Chunk) -> None:
+            if failed.is_set():
+                return
+            try:
+                step(chunk)
+            except BaseException:
+                if not go_on:
+                    failed.set()
+                raise
+
         with ThreadPoolExecutor(self._spec.concurrency, thread_name_prefix="load") as pool:
-            futures: list[Future[None]] = [pool.submit(step, chunk) for chunk in chunks]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            pool.shutdown(wait=True, cancel_futures=True)
-        errors = [future.exception() for future in futures if not future.cancelled() and future.exception()]
-        if errors and keep_error and isinstance(errors[0], PipelineError):
-            return errors[0]
-        if errors and errors[0]:
-            raise errors[0]
-        return None
+            futures = [pool.submit(guarded, chunk) for chunk in chunks]
+        errors = (future.exception() for future in futures)
+        return [error for error in errors if error]
 
     def _send(self, chunk: Chunk) -> None:
         if self._receipts.sent(chunk):
@@ -125,10 +161,18 @@ class _Load:
 
     def _settle(self, chunk: Chunk) -> None:
         import_set = self._receipts.sent(chunk) or ImportSet("")
+        # Once one chunk came too late, the others are looked at without waiting: the queue behind them is the same.
+        spec = replace(self._spec, transform_timeout_s=0) if self._late else self._spec
         try:
-            verdicts = settle(self._client, self._spec, chunk, import_set.sys_id, waiting=self._waiting)
-        except (SetupWrong, Refused):
+            verdicts = settle(self._client, spec, chunk, import_set.sys_id, waiting=self._waiting)
+            if not self._proven:
+                check_canary(self._client, spec, chunk, import_set.sys_id, self._labels)
+                self._proven = True
+        except (StoredOtherwise, Refused):
             self._receipts.forget_sent(chunk)  # once the cause is mended, these rows have to be sent again
+            raise
+        except RetryLater:
+            self._late = True
             raise
         self._keep(chunk, verdicts)
 
@@ -144,3 +188,8 @@ class _Load:
         counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in {v.outcome for v in verdicts}}
         told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
         log.info("%s of %s: %s.", chunk.name, self._spec.table, told)
+
+
+def _raise_first(errors: list[BaseException]) -> None:
+    if errors:
+        raise errors[0]

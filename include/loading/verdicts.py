@@ -17,6 +17,10 @@ IGNORED_BY_SCRIPT = "row transform ignored"
 _WORST_FIRST = (Outcome.ERROR, Outcome.SKIPPED, Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED, Outcome.IGNORED)
 
 
+class StoredOtherwise(SetupWrong):
+    """ServiceNow stored something else than what was sent; the rows have to be sent again once that is mended."""
+
+
 def only_success(counters: RunCounters) -> Outcome | None:
     """Return the one success that a run counted, or None where it counted several kinds or none."""
     counts = {
@@ -44,12 +48,12 @@ def join(
     """Return one verdict per row of a chunk, from staging rows joined by key.
 
     A row without a staging row gets ``others``; where that is None, ServiceNow did not store it, which is an error.
-    Raises SetupWrong when staging rows carry keys that were not sent: the instance mapped the columns differently.
+    Raises StoredOtherwise when staging rows carry keys that were not sent: the instance mapped the columns differently.
     """
     by_key = _group(rows, keys)
     verdicts = []
     for position, record in enumerate(chunk.records, chunk.first_row):
-        matches = by_key.get(_key(record, keys))
+        matches = by_key.get(key_of(record, keys))
         if matches:
             outcome, message = _outcome(matches.pop(0))
         elif others is not None:
@@ -74,11 +78,12 @@ def from_map_results(row: int, results: Sequence[MapResult]) -> RowVerdict:
 def _group(rows: Sequence[Row], keys: Sequence[str]) -> dict[tuple[str, ...], list[Row]]:
     grouped: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=_row_number):
-        grouped[_key(row, keys)].append(row)
+        grouped[key_of(row, keys)].append(row)
     return grouped
 
 
-def _key(row: Mapping[str, str] | Record, keys: Sequence[str]) -> tuple[str, ...]:
+def key_of(row: Mapping[str, str] | Record, keys: Sequence[str]) -> tuple[str, ...]:
+    """Return what a record and its staging row have in common."""
     return tuple(row.get(key, "") for key in keys)
 
 
@@ -109,12 +114,12 @@ def _refuse_strangers(by_key: Mapping[tuple[str, ...], list[Row]], keys: Sequenc
         return
     names = ", ".join(keys)
     if not any(any(key) for key in strangers):
-        raise SetupWrong(
+        raise StoredOtherwise(
             f"ServiceNow stored rows with an empty {names}: it took the keys of the records for something else. "
             "Set 'column_keys' in the extra of the ServiceNow connection to the instance's column mapping for "
             "insertMultiple ('label' is ServiceNow's default, 'name' needs a record in sys_rest_insert_multiple)."
         )
-    raise SetupWrong(
+    raise StoredOtherwise(
         f"ServiceNow stored {len(strangers)} rows whose {names} differ from what was sent: the staging column is "
         "probably too short and cut the value. Widen it in ServiceNow."
     )
