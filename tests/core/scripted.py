@@ -116,6 +116,7 @@ def in_turn(*replies: Reply) -> Script:
 def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or every answer waits 40 ms for an acknowledgement
 
         def _serve(self) -> None:
             parts = urlsplit(self.path)
