@@ -38,8 +38,7 @@ def client(sandbox: Sandbox) -> ServiceNowClient:
 def known(sandbox: Sandbox) -> list[str]:
     """Return e-mail addresses that the instance knows."""
     url = f"{sandbox.servicenow.url}/_sandbox/tables/sys_user"
-    rows = requests.get(url, timeout=10).json()
-    rows = rows["rows"] if isinstance(rows, dict) and "rows" in rows else rows.get("result", rows)
+    rows = requests.get(url, timeout=10).json()["result"]
     return [row["email"] for row in rows if row["email"]]
 
 
