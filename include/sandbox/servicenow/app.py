@@ -17,7 +17,7 @@ from include.sandbox.servicenow import (
     oauth,
     table_api,
 )
-from include.sandbox.servicenow.errors import ApiError, on_api_error, on_http_exception
+from include.sandbox.servicenow.errors import ApiError, on_api_error, on_http_exception, on_unexpected
 from include.sandbox.servicenow.gateway import GatewayMiddleware
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.nightly import Nightly
@@ -51,6 +51,7 @@ def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> F
         app.include_router(router)
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_unexpected)
     app.add_middleware(GatewayMiddleware)
     app.add_middleware(TrafficMiddleware, traffic=instance.traffic)
     return app

@@ -78,6 +78,11 @@ def on_api_error(_request: Request, error: Exception) -> Response:
     return SnowJson(error.body(), status_code=error.status, headers=error.headers)
 
 
+def on_unexpected(_request: Request, error: Exception) -> Response:
+    """Answer a fault of the sandbox itself as ServiceNow answers one of its own."""
+    return SnowJson(ApiError(500, "Internal server error", type(error).__name__).body(), status_code=500)
+
+
 def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what no route took."""
     assert isinstance(error, HTTPException)

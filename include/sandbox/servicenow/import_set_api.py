@@ -58,6 +58,9 @@ def get_record(request: Request, instance: InstanceOf, _user: User, table: str, 
     if row is None:
         raise no_record()
     import_set = instance.store.get("sys_import_set", row["sys_import_set"])
+    number = import_set["number"] if import_set else ""
+    if row["sys_import_state"] == "pending":
+        return _answer(number, table, [{"transform_map": "", "status": "pending"}], status=200)
     result = RowResult(
         status=row["sys_import_state"],
         target_sys_id=row["sys_target_sys_id"],
@@ -65,7 +68,7 @@ def get_record(request: Request, instance: InstanceOf, _user: User, table: str, 
     )
     each = _map_of(instance, row)
     results = [_result(instance, str(request.base_url), MapOutcome(each, result), sys_id)] if each else [_NO_MAP]
-    return _answer(import_set["number"] if import_set else "", table, results, status=200)
+    return _answer(number, table, results, status=200)
 
 
 _NO_MAP: dict[str, Any] = {

@@ -33,7 +33,7 @@ class Configuration:
 
 @router.post("/import/{table}/insertMultiple")
 def insert_multiple(
-    instance: InstanceOf, user: User, table: str, body: Body, multi_import_set_id: str = "", run_after: str = ""
+    instance: InstanceOf, user: User, *, table: str, body: Body, multi_import_set_id: str = "", run_after: str = ""
 ) -> Response:
     """Stage the records and answer with the sys_ids of both sets, never with results of rows."""
     staging = staging_of(instance, table)

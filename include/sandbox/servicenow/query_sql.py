@@ -85,9 +85,9 @@ def select(
     for ands in query.sets:
         terms = [term for ors in ands if (term := _any(made, ors))]
         if terms or not ands:
-            alternatives.append(" AND ".join(terms) or "1")
+            alternatives.append(_joined(terms, "AND") if terms else "1")
     if alternatives:
-        made.where = "(" + " OR ".join(alternatives) + ")"
+        made.where = _joined(alternatives, "OR")
     made.order = _order(made, query.orders)
     for name in query.groups:
         _group(made, name)
@@ -103,7 +103,15 @@ def _any(made: Select, ors: tuple[Condition, ...]) -> str:
             terms.append(_term(made, condition))
         except UnknownFieldError as error:
             made.ignored.append(str(error))
-    return f"({' OR '.join(terms)})" if terms else ""
+    return _joined(terms, "OR") if terms else ""
+
+
+def _joined(terms: list[str], word: str) -> str:
+    """Join terms as a balanced tree, because SQLite limits how deep an expression may be."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return f"({_joined(terms[:middle], word)} {word} {_joined(terms[middle:], word)})"
 
 
 def _term(made: Select, condition: Condition) -> str:

@@ -44,7 +44,8 @@ def is_too_large(row: Mapping[str, str]) -> bool:
 def to_text(value: Any) -> str:
     """Return a JSON value as ServiceNow stores it; objects take the form of a Java map."""
     if isinstance(value, str):
-        return value
+        # A lone surrogate, which JSON allows, is no text that a database can hold.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if value is None:
         return ""
     if isinstance(value, dict):

@@ -3,13 +3,14 @@
 Source: ServiceNow, "Table API".
 """
 
+import sqlite3
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from include.sandbox.servicenow.auth import User
-from include.sandbox.servicenow.errors import no_record
+from include.sandbox.servicenow.errors import ApiError, no_record
 from include.sandbox.servicenow.instance import Instance, InstanceOf
 from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.request_body import RecordBody
@@ -51,7 +52,10 @@ def create_record(request: Request, instance: InstanceOf, user: User, table: str
     """Insert a record; names that are no columns are dropped."""
     found = writable_table(instance, table, "create")
     values = _values(instance, found, record, read_parameters(request))
-    sys_id = instance.store.insert(table, values, by=user)["sys_id"]
+    try:
+        sys_id = instance.store.insert(table, values, by=user)["sys_id"]
+    except sqlite3.IntegrityError as error:
+        raise ApiError(403, "Operation Failed", "Error during insert: the sys_id exists") from error
     headers = {"Location": f"{request.base_url}api/now/table/{table}/{sys_id}"}
     if request.headers.get("x-no-response-body", "").lower() == "true":
         return Response(status_code=201, headers=headers)
@@ -61,7 +65,7 @@ def create_record(request: Request, instance: InstanceOf, user: User, table: str
 @router.patch("/table/{table}/{sys_id}")
 @router.put("/table/{table}/{sys_id}")
 def change_record(
-    request: Request, instance: InstanceOf, user: User, table: str, sys_id: str, record: RecordBody
+    request: Request, instance: InstanceOf, user: User, *, table: str, sys_id: str, record: RecordBody
 ) -> Response:
     """Change the columns that the body names; ServiceNow treats PUT and PATCH alike."""
     found = writable_table(instance, table, "update")

@@ -17,6 +17,7 @@ from include.sandbox.servicenow.query_sql import Select, UnknownFieldError, sele
 from include.sandbox.servicenow.schema import Table
 
 DEFAULT_LIMIT = 10_000
+_MOST = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def _whole_number(text: str | None, default: int) -> int:
         return default
     if not text.isdigit():
         raise ApiError(400, "Invalid limit or offset", f"{text} is not a whole number of 0 or more")
-    return int(text)
+    return min(int(text), _MOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,3 +114,10 @@ def test_a_page_keeps_the_order(filled: Any) -> None:
     """Offset and limit cut the sorted list."""
     rows = filled.rows("cmdb_ci_computer", "ORDERBYserial_number", fields="serial_number", limit=2, offset=1)
     assert [row["serial_number"] for row in rows] == ["B2", "C3"]
+
+
+def test_thousands_of_alternatives(filled: Any) -> None:
+    """A client may string very many conditions together."""
+    query = "^OR".join(f"serial_number=X{number}" for number in range(1500)) + "^ORserial_number=C3"
+    rows = filled.rows("cmdb_ci_computer", query, suppress_pagination_header="true")
+    assert [row["serial_number"] for row in rows] == ["C3"]

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 COMPUTER = "x_kandj_kandji_kandji_import_set_computer"
+_JSON = {"Content-Type": "application/json"}
 
 
 def _fill(snow: Any, count: int) -> None:
@@ -182,3 +183,20 @@ def test_state_survives_a_restart_with_a_database_file(serve: Any, tmp_path: Any
     assert len(second.rows("sys_user", "email=ann@example.com")) == 1
     assert len(second.rows("sys_transform_map")) == 3
     assert second.password_token().json()["access_token"] == token
+
+
+def test_a_sys_id_may_be_given_once(snow: Any) -> None:
+    """A client may choose the sys_id of a new record; the second time the insert is refused."""
+    record = {"sys_id": "a" * 32, "name": "Acme"}
+    assert snow.create("core_company", **record) == "a" * 32
+    refused = snow.call("POST", "table/core_company", json=record)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (403, "Operation Failed")
+
+
+def test_odd_text_is_stored_and_comes_back(snow: Any) -> None:
+    """Emoji, quotes and line breaks survive; half a surrogate pair costs itself only."""
+    answer = snow.call("POST", "table/core_company", data=b'{"name": "\\ud83d x"}', headers=_JSON)
+    assert answer.json()["result"]["name"] == "? x"
+    text = "naïve \U0001f34f \"q\" 'a'\n%_^"
+    assert snow.call("POST", "table/core_company", json={"name": text}).json()["result"]["name"] == text
+    assert len(snow.rows("core_company", f"name={text.replace('^', '^^')}")) == 1
