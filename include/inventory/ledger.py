@@ -117,16 +117,23 @@ def _engine(url: str) -> sa.Engine:
         if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(parsed, connect_args=_connect_args(parsed))
-        _metadata.create_all(engine)
+        _make_table(engine)
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         raise SetupWrong(
             f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
             f"(now {_without_password(url)})."
         ) from error
-    if parsed.get_backend_name() == "sqlite":
-        with engine.connect() as connection:
-            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
     return engine
+
+
+def _make_table(engine: sa.Engine) -> None:
+    """Make the table where it is not there; another run may do the same at the same moment."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.schema.CreateTable(_rows, if_not_exists=True))
+    except sa.exc.IntegrityError:  # PostgreSQL lets two of them get past the check
+        if not sa.inspect(engine).has_table(_rows.name):
+            raise
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:

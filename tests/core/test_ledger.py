@@ -1,6 +1,8 @@
 """The ledger tells what ServiceNow is known to hold, per pair of tenant and instance."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 from factories import ledger
@@ -74,3 +76,17 @@ def test_a_database_that_cannot_be_opened_is_named(url):
     with pytest.raises(SetupWrong, match="IRU_SERVICENOW_LEDGER") as caught:
         Ledger(url, Pair("s", "t"))
     assert "PASSWORD9" not in str(caught.value)
+
+
+def test_runs_that_start_at_once_share_a_new_ledger(tmp_path):
+    """The first runs of both flows may open a ledger that is not there yet at the same moment; each writes its rows."""
+    for turn in range(5):
+        barrier = Barrier(6)
+
+        def start(number: int, folder=tmp_path / f"{turn}", barrier=barrier) -> None:
+            barrier.wait()
+            ledger(folder).write("apps", [replace(ENTRY, key=f"k{number}")])
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(start, range(6)))
+        assert len(ledger(tmp_path / f"{turn}").read("apps")) == 6
