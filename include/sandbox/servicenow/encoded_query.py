@@ -16,6 +16,9 @@ _CONDITION = re.compile(
 )
 _SAME = {"NOTLIKE": "NOT LIKE", "DOES NOT CONTAIN": "NOT LIKE", "!*": "NOT LIKE", "CONTAINS": "LIKE", "*": "LIKE",
          "NOTIN": "NOT IN", "EMPTYSTRING": "ISEMPTY"}  # fmt: skip
+# ``JOIN`` has no end of its own: it takes everything but the sorting, which clients append.
+_JOIN = re.compile(r"\^?JOIN(\w+\.\w+=\w+\.\w+!.*?)(?=\^ORDERBY|\^JOIN|\^RLQUERY|$)", re.DOTALL)
+_RELATED = re.compile(r"\^?RLQUERY(.*?)\^ENDRLQUERY", re.DOTALL)
 _SEPARATOR = re.compile(r"(?<!\^)\^(?!\^)")
 
 
@@ -57,10 +60,20 @@ class _Reading:
 def parse(text: str) -> EncodedQuery:
     """Return the conditions of an encoded query; what cannot be read goes to ``invalid``."""
     reading = _Reading()
+    text, joined = _take(_JOIN, text)
+    text, related = _take(_RELATED, text)
+    reading.sets[0] += [[Condition("", "JOIN", each)] for each in joined]
+    reading.sets[0] += [[Condition("", "RLQUERY", each)] for each in related]
     for term in _SEPARATOR.split(text):
         _read_term(reading, term)
     sets = tuple(tuple(tuple(ors) for ors in ands) for ands in reading.sets)
     return EncodedQuery(sets, tuple(reading.orders), tuple(reading.groups), tuple(reading.invalid))
+
+
+def _take(pattern: re.Pattern[str], text: str) -> tuple[str, list[str]]:
+    """Take the parts that hold a query of their own out of a query."""
+    found = [match[1] for match in pattern.finditer(text)]
+    return pattern.sub("", text), found
 
 
 def _read_term(reading: _Reading, term: str) -> None:

@@ -8,12 +8,16 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from include.sandbox.servicenow.encoded_query import Condition, EncodedQuery, Order
+from include.sandbox.servicenow.encoded_query import Condition, EncodedQuery, Order, parse
 from include.sandbox.servicenow.javascript_values import evaluate
 from include.sandbox.servicenow.schema import Column, Schema, Table
 from include.sandbox.servicenow.store import quote
 
 _COMPARISONS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+_JOIN = re.compile(r"\w+\.(?P<field>\w+)=(?P<other>\w+)\.(?P<other_field>\w+)!(?P<query>.*)", re.DOTALL)
+_RELATED = re.compile(
+    r"(?P<table>\w+)\.(?P<field>\w+),(?P<sign>>=|<=|!=|=|>|<)(?P<count>\d+)(,m2m)?(\^(?P<query>.*))?", re.DOTALL
+)
 _PATTERNS = {"LIKE": "%{}%", "NOT LIKE": "%{}%", "STARTSWITH": "{}%", "ENDSWITH": "%{}"}
 
 
@@ -115,6 +119,10 @@ def _joined(terms: list[str], word: str) -> str:
 
 
 def _term(made: Select, condition: Condition) -> str:
+    if condition.operator == "JOIN":
+        return _join_term(made, condition.value)
+    if condition.operator == "RLQUERY":
+        return _related_term(made, condition.value)
     found = made.walk(condition.field)
     sql, column, operator = found.sql, found.column, condition.operator
     if operator in ("ISEMPTY", "ISNOTEMPTY"):
@@ -134,6 +142,30 @@ def _term(made: Select, condition: Condition) -> str:
         made.parameters += values
         return f"{sql} {'NOT IN' if operator == 'NOT IN' else 'IN'} ({', '.join('?' * len(values))})"
     return _compare(made, found, operator, value)
+
+
+def _join_term(made: Select, text: str) -> str:
+    """Return SQL for ``JOINtable.field=other.field!query``: records that a matching record of another table names."""
+    match = _JOIN.fullmatch(text)
+    other = made.schema.find(match["other"]) if match else None
+    if match is None or other is None:
+        raise UnknownFieldError(text)
+    inner = select(made.schema, other, parse(match["query"]), now=made.now)
+    wanted, own = inner.walk(match["other_field"]).sql, made.walk(match["field"]).sql
+    made.parameters += inner.parameters
+    return f"{own} IN ({inner.sql(wanted)})"
+
+
+def _related_term(made: Select, text: str) -> str:
+    """Return SQL for ``RLQUERYtable.field,>0[,m2m][^query]``: a condition on how many records refer to this one."""
+    match = _RELATED.fullmatch(text)
+    other = made.schema.find(match["table"]) if match else None
+    if match is None or other is None or match["field"] not in other.columns:
+        raise UnknownFieldError(text)
+    inner = select(made.schema, other, parse(match["query"] or ""), now=made.now)
+    made.parameters += [*inner.parameters, match["count"]]
+    refers = f"r.{quote(match['field'])} = t.sys_id AND r.sys_id IN ({inner.sql('t.sys_id')})"
+    return f"(SELECT count(*) FROM {quote(other.name)} AS r WHERE {refers}) {match['sign']} CAST(? AS INTEGER)"  # noqa: S608 - names from the schema
 
 
 def _compare(made: Select, found: Walked, operator: str, value: str) -> str:

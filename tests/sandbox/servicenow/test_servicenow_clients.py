@@ -88,6 +88,22 @@ def test_pysnc_conditions(pysnc: Any) -> None:
     assert sorted(user.get_value("email") for user in users) == ["u1@example.com", "u2@example.com"]
 
 
+def test_pysnc_queries_related_tables(pysnc: Any) -> None:
+    """Join queries and related-list queries select by what other tables hold."""
+    users = pysnc.GlideRecord("sys_user")
+    users.add_rl_query("sys_user_has_role", "user", ">0", True).add_query("role.name", "cmdb_read")
+    users.query()
+    assert [str(user.user_name) for user in users] == ["svc"]
+    without = pysnc.GlideRecord("sys_user")
+    without.add_rl_query("sys_user_has_role", "user", "=0")
+    without.query()
+    assert len(without) == 250
+    joined = pysnc.GlideRecord("sys_user")
+    joined.add_join_query("sys_user_has_role", join_table_field="user").add_query("role.name", "cmdb_read")
+    joined.query()
+    assert [str(user.user_name) for user in joined] == ["svc"]
+
+
 def test_pysnc_shows_display_values(pysnc: Any) -> None:
     """References carry value and display value."""
     user = pysnc.GlideRecord("sys_user")
