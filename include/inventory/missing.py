@@ -50,14 +50,19 @@ def find_missing(
 
 
 def _confirmed_gone(serials: list[str], ledger: Ledger, iru: Callable[[], IruClient]) -> tuple[str, ...]:
-    """Keep the serial numbers whose device Iru answers 404 for; one whose device id is not known stays."""
+    """Keep the serial numbers for all of whose devices Iru answers 404; one whose device id is not known stays."""
     if not serials:
         return ()
     device_ids = _device_ids(ledger.read(_MDM))
     client = iru()
-    return tuple(serial for serial in serials if serial in device_ids and not client.device_exists(device_ids[serial]))
+    known = [serial for serial in serials if serial in device_ids]
+    return tuple(serial for serial in known if not any(map(client.device_exists, sorted(device_ids[serial]))))
 
 
-def _device_ids(known: pd.DataFrame) -> dict[str, str]:
-    payloads = [json.loads(payload) for payload in known["payload"].dropna()]
-    return {payload["serial_number"].casefold(): payload["device_id"] for payload in payloads}
+def _device_ids(known: pd.DataFrame) -> dict[str, set[str]]:
+    """Return the device ids of each serial number: a device that was enrolled anew had others before."""
+    found: dict[str, set[str]] = {}
+    for payload in map(json.loads, known["payload"].dropna()):
+        if "serial_number" in payload and "device_id" in payload:  # an operator may have mapped them elsewhere
+            found.setdefault(payload["serial_number"].casefold(), set()).add(payload["device_id"])
+    return found

@@ -96,7 +96,7 @@ def run_plan(run: Run, services: Services) -> None:
             full_resend=run.params.full_resend,
         )
         referred, fitted = _prepare_to_send(feed, plan, services)
-        _keep_plan(run, feed, plan, fitted, missing, referred)
+        _keep_plan(run, feed, plan, fitted, missing=missing, referred=referred)
     run.folder.note("plan", {"requests": services.requests()})
 
 
@@ -160,7 +160,7 @@ def _prepare_to_send(feed: Feed, plan: Plan, services: Services) -> tuple[Referr
     return referred, fit(feed, referred.to_send, columns)
 
 
-def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, missing: Missing, referred: Referred) -> None:
+def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, *, missing: Missing, referred: Referred) -> None:
     folder, to_send = run.folder, fitted.to_send
     write_frame(folder.to_send(feed.name), to_send)
     write_frame(folder.changes(feed.name), plan.changes)
