@@ -68,9 +68,9 @@ def keep_pages(folder: RunFolder, **collections: list[Record]) -> None:
         write_bytes(folder.pages(name) / "page-000000.json.gz", page)
 
 
-def params(feeds: tuple[str, ...] = ("computer", "mdm", "apps"), **values: Any) -> RunParams:
+def params(carried: tuple[str, ...] = ("computer", "mdm", "apps"), /, **values: Any) -> RunParams:
     """Return the params of a run."""
-    return RunParams.parse({"mode": "load"} | values, feeds=feeds)
+    return RunParams.parse({"mode": "load"} | values, feeds=carried)
 
 
 def shaped(tmp_path: Path, feed: str, rows: list[Record], **options: Any) -> Shaped:
