@@ -162,6 +162,13 @@ def test_a_row_over_the_maximum_size_is_left_out_and_logged(serve: Any) -> None:
     assert "8126" in entry["message"]
 
 
+def test_what_the_column_cuts_off_does_not_count_as_size(snow: Any) -> None:
+    """A value is cut before the row is measured, so a long one is truncated, not lost with its row."""
+    run = snow.load(COMPUTER, [{"serial_number": "S0", "device_name": "x" * 20_000}])
+    assert run["inserts"] == "1"
+    assert snow.rows(COMPUTER)[0]["device_name"] == "x" * 255
+
+
 @pytest.mark.parametrize("body", [{}, {"records": "x"}, {"records": ["x"]}, "x", 7])
 def test_a_body_of_another_shape_is_refused(snow: Any, body: Any) -> None:
     """Nothing is staged when the body is not a list of records."""
