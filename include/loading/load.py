@@ -10,8 +10,9 @@ from include.errors import RetryLater, SetupWrong
 from include.loading.canary import check_canary
 from include.loading.chunks import Chunk, iter_chunks, staging_columns, to_records
 from include.loading.receipts import Receipts
-from include.loading.settle import Waiting, settle
+from include.loading.settle import settle
 from include.loading.spec import LoadSpec, RowVerdict
+from include.loading.transforms import Waiting
 from include.loading.verdicts import StoredOtherwise, from_map_results
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.dictionary import default_label, read_staging_columns, require_columns

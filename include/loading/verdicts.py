@@ -32,16 +32,6 @@ def only_success(counters: RunCounters) -> Outcome | None:
     return kinds[0] if len(kinds) == 1 else None
 
 
-def counted(counters: RunCounters) -> int:
-    """Return the rows that a run's counters account for."""
-    return successes(counters) + counters.ignored + counters.skipped + counters.errors
-
-
-def successes(counters: RunCounters) -> int:
-    """Return the rows that a run wrote to a target."""
-    return counters.inserts + counters.updates + counters.processed
-
-
 def join(
     chunk: Chunk, rows: Sequence[Row], *, keys: Sequence[str], import_set: str, others: Outcome | None
 ) -> list[RowVerdict]:

@@ -48,6 +48,16 @@ class RunCounters:
     skipped: int
     errors: int
 
+    @property
+    def successes(self) -> int:
+        """The rows that the run wrote to a target."""
+        return self.inserts + self.updates + self.processed
+
+    @property
+    def counted(self) -> int:
+        """The rows that the run's counters account for."""
+        return self.successes + self.ignored + self.skipped + self.errors
+
 
 def insert_multiple(
     client: ServiceNowClient, table: str, records: Sequence[Mapping[str, str]], *, multi_import_set: str = ""

@@ -12,8 +12,8 @@ from scripted import Asked, Reply, Scripted, serving
 from include.errors import RetryLater, SetupWrong
 from include.loading.load import LoadResult, load_frame
 from include.loading.receipts import Receipts
-from include.loading.settle import Waiting
 from include.loading.spec import LoadSpec
+from include.loading.transforms import Waiting
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.storage import write_frame
@@ -224,8 +224,8 @@ def test_rows_that_stay_pending_are_asked_about_later(tmp_path):
 def test_a_transform_that_takes_too_long_is_asked_about_later(tmp_path):
     """After the time-out the rows count as sent: the next try asks, and sends nothing again."""
     path = frame(tmp_path, 1)
-    with serving(instance := Instance(polls_until_done=10**6)) as server:
-        with pytest.raises(RetryLater, match="still 'running' after 60 s"):
+    with serving(instance := Instance(polls_until_done=10**6, runs="none")) as server:
+        with pytest.raises(RetryLater, match="has not ended after 60 s"):
             load(server, path, transform_timeout_s=60)
         instance.polls_until_done = 0
         load(server, path)
@@ -361,9 +361,9 @@ def test_one_chunk_whose_state_cannot_be_read_does_not_hide_the_others(tmp_path)
 def test_when_the_transformers_are_stuck_every_chunk_is_not_waited_for_in_turn(tmp_path):
     """After one time-out the others are looked at once: ten chunks do not wait ten time-outs."""
     path, clock = frame(tmp_path, 20), Clock()
-    with serving(instance := Instance()) as server:
+    with serving(instance := Instance(runs="none")) as server:
         instance.hook = _stuck_after_first(instance)
-        with pytest.raises(RetryLater, match="still"):
+        with pytest.raises(RetryLater, match="has not ended"):
             load(server, path, clock, concurrency=1, transform_timeout_s=60)
         assert len(inserts(server)) == 10
     assert 60 <= clock.now_s < 120
@@ -379,16 +379,42 @@ def _stuck_after_first(instance: Instance):
     return hook
 
 
+def _nothing_readable(asked: Asked) -> Reply | None:
+    """Refuse every read of import sets, their runs and their rows."""
+    reads = asked.method == "GET" and not asked.path.endswith("sys_dictionary")
+    return error(403, "no role") if reads else None
+
+
 def test_acknowledged_rows_are_not_sent_again_after_a_missing_role_is_granted(tmp_path):
-    """When import sets may not be read, the rows are in ServiceNow all the same: the next try asks about them."""
+    """Rows of an import set that may not be read are in ServiceNow all the same: the next try asks about them."""
     path = frame(tmp_path, 2)
-    denied = once(f"sys_import_set/set{0:029d}", error(403, "no role"))
-    with serving(Instance(hook=denied)) as server:
-        with pytest.raises(AccessDenied):
+    with serving(instance := Instance(hook=_nothing_readable)) as server:
+        with pytest.raises(SetupWrong, match="load_method"):
             load(server, path)
+        instance.hook = lambda asked: None
         load(server, path)
         assert len(inserts(server)) == 1
     assert len(verdicts(path)) == 2
+
+
+def test_an_account_that_may_not_read_import_sets_learns_the_verdicts_from_their_runs(tmp_path):
+    """Where the set's own state is refused, the counters of its run say that the transform has ended."""
+    path = frame(tmp_path, 2)
+
+    def hook(asked: Asked) -> Reply | None:
+        return error(403, "no role") if "/sys_import_set/" in asked.path else None
+
+    with serving(Instance(hook=hook)) as server:
+        load(server, path)
+    assert verdicts(path) == dict.fromkeys(range(2), "inserted")
+
+
+def test_a_set_whose_state_never_moves_is_settled_by_its_run(tmp_path):
+    """An instance that leaves an asynchronous set in "loaded" still has its verdicts read once its run is complete."""
+    path = frame(tmp_path, 2)
+    with serving(Instance(ending_state="loaded")) as server:
+        load(server, path, transform_timeout_s=600)
+    assert verdicts(path) == dict.fromkeys(range(2), "inserted")
 
 
 def test_rows_of_an_import_set_that_was_cleaned_up_are_sent_again(tmp_path):
