@@ -19,7 +19,7 @@ def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]
     """
     path = f"prism/{category}"
     seen: set[str] = set()
-    body = _envelope(client.get(path, limit=PAGE_ROWS, cursor=""), path)
+    body = _first_page(client, path)
     rows, first_page = 0, None
     while body["data"]:
         if body["data"] == first_page:
@@ -37,6 +37,14 @@ def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]
             return
         else:
             body = _offset_page(client, path, rows)
+
+
+def _first_page(client: IruClient, path: str) -> dict[str, Any]:
+    """Open a walk with an empty cursor, as the official example does; a tenant that refuses it gets none."""
+    try:
+        return _envelope(client.get(path, limit=PAGE_ROWS, cursor=""), path)
+    except BadRequest:
+        return _envelope(client.get(path, limit=PAGE_ROWS), path)
 
 
 def _more_by_offset(body: dict[str, Any], rows: int) -> bool:

@@ -81,6 +81,14 @@ def _walk(*replies: Reply) -> tuple[list[str], list[Asked]]:
         return rows, server.asked
 
 
+def test_a_tenant_that_refuses_an_empty_cursor_is_read_all_the_same():
+    """Some tenants may take a cursor only once they gave one; the walk then opens without."""
+    refused = Reply({"detail": "Invalid cursor."}, 400)
+    rows, asked = _walk(refused, _page("a", cursor="x"), _page("b", cursor=None))
+    assert rows == ["a", "b"]
+    assert [one.query.get("cursor") for one in asked] == ["", None, "x"]
+
+
 def test_a_walk_by_cursor_passes_the_cursor_on_and_nothing_else():
     """The cursor is opaque and bound to its query: limit stays, offset and ordering are never sent."""
     rows, asked = _walk(_page("a", cursor="x|1"), _page("b", cursor="y="), _page("c", cursor=None))
