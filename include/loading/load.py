@@ -151,8 +151,6 @@ class _Load:
         return [error for error in errors if error]
 
     def _send(self, chunk: Chunk) -> None:
-        if self._receipts.sent(chunk):
-            return
         import_set = insert_multiple(
             self._client, self._spec.table, chunk.keyed_by(self._labels), multi_import_set=self._multi_import_set
         )
