@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,14 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Yield the absolute names of all modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -86,7 +92,7 @@ def test_files_and_functions_stay_small(path):
     """A file fits into one's head and a function onto a screen."""
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_FILE_LINES
-    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
 
@@ -95,7 +101,7 @@ def test_files_and_functions_stay_small(path):
 def test_functions_take_few_positional_arguments(path):
     """More than five positional arguments cannot be told apart at the call; options are named."""
     many = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
             if len([name for name in names if name not in ("self", "cls")]) > 5:
@@ -109,5 +115,5 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 @pytest.mark.parametrize("path", TESTS, ids=_name)
 def test_every_test_says_which_promise_it_protects(path):
     """Each test has a docstring of one sentence."""
-    functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in ast.walk(_tree(path)) if isinstance(n, ast.FunctionDef)]
     assert [n.name for n in functions if n.name.startswith("test_") and not ast.get_docstring(n)] == []

@@ -96,6 +96,12 @@ def test_a_walk_by_cursor_passes_the_cursor_on_and_nothing_else():
     assert [one.query for one in asked] == [{"limit": "300", "cursor": cursor} for cursor in ("", "x|1", "y=")]
 
 
+def test_a_full_last_page_of_a_walk_by_cursor_is_the_last():
+    """Once a tenant has given a cursor, a page without one ends the walk, however full it is."""
+    rows, asked = _walk(_page("a", cursor="x"), _page(*[str(n) for n in range(300)], cursor=None))
+    assert (len(rows), len(asked)) == (301, 2)
+
+
 def test_an_old_tenant_that_states_no_total_is_walked_by_offset():
     """Without cursor and total, a full page is followed by the next offset, until a page is short or empty."""
     names = [str(n) for n in range(300)]

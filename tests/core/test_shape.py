@@ -115,7 +115,7 @@ def test_all_mistakes_of_a_row_are_reported_in_one_run(tmp_path):
 
 
 FEEDS = [pytest.param(name, id=name) for name in MAPPING.feeds]
-BAD = [[1], {"a": 1}, float("nan"), float("-inf"), "\ud800", [], {}]
+BAD = [[1], float("nan"), "\ud800", [], {}]
 
 
 def _rows(feed: Feed) -> list[dict]:
