@@ -26,7 +26,7 @@ _rows = sa.Table(
     sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
     sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
     sa.Column("feed", sa.String(40), primary_key=True),
-    sa.Column("key", sa.String(400), primary_key=True, comment="key columns, case folded"),
+    sa.Column("key", sa.Text, primary_key=True, comment="key columns, case folded"),
     sa.Column("row_hash", sa.String(32), comment="of the payload that ServiceNow confirmed; null when it never did"),
     sa.Column("payload", sa.Text, comment="JSON of the staging columns that ServiceNow confirmed"),
     sa.Column("active", sa.Boolean, nullable=False, comment="false once the removal was confirmed"),

@@ -11,7 +11,7 @@ from include.errors import AnswerUnusable
 from include.iru.judge import NotFound, judge
 from include.web.pace import Pace
 from include.web.retry import RetryPolicy
-from include.web.transport import RequestCount, new_session, send
+from include.web.transport import Bearer, RequestCount, new_session, send
 
 PAGE_ROWS = 300
 """The hard cap of ``limit`` on /devices and Prism."""
@@ -39,7 +39,8 @@ class IruClient:
         self._retry = retry or RetryPolicy()
         self._pace = pace or Pace(REQUESTS_PER_SECOND)
         self._session = new_session(verify=settings.verify, proxies=settings.proxies)
-        self._session.headers.update({"Accept": "application/json", "Authorization": f"Bearer {settings.token}"})
+        self._session.headers["Accept"] = "application/json"
+        self._session.auth = Bearer(settings.token)
 
     def get(self, path: str, **params: Any) -> Any:
         """Return the JSON of ``GET /api/v1/<path>``; transient failures are tried again.

@@ -11,7 +11,7 @@ from include.servicenow.judge import TokenRefused, judge
 from include.servicenow.oauth import TokenSource
 from include.servicenow.settings import ServiceNowSettings
 from include.web.retry import RetryPolicy
-from include.web.transport import Answer, RequestCount, new_session, send
+from include.web.transport import Answer, Bearer, RequestCount, new_session, send
 
 
 class ServiceNowClient:
@@ -61,13 +61,14 @@ class ServiceNowClient:
             ) from None
 
     def _send_with(self, token: str, method: str, path: str, options: Mapping[str, Any]) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **options.get("headers", {})}
+        headers = {"Accept": "application/json", **options.get("headers", {})}
         return send(
             self._session,
             method,
             f"{self.settings.base_url}/api/now/{path}",
             label=f"{method} /api/now/{path}",
             count=self.requests,
+            auth=Bearer(token),
             **{**options, "headers": headers},
         )
 

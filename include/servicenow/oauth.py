@@ -20,7 +20,7 @@ from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.servicenow.settings import ServiceNowSettings
 from include.web.address import is_loopback
 from include.web.retry import RetryPolicy
-from include.web.transport import TIMEOUT_S, RequestCount
+from include.web.transport import TIMEOUT_S, RequestCount, own_verify
 
 # Both libraries write request bodies and tokens to their debug logs.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
@@ -119,6 +119,7 @@ class TokenSource:
             client_secret=settings.client_secret,
             include_client_id=True,
             timeout=TIMEOUT_S,
+            verify=own_verify(settings.verify),
             **details,
         )
         return token
@@ -128,6 +129,7 @@ class TokenSource:
             self._url,
             refresh_token=self._refresh_token,
             timeout=TIMEOUT_S,
+            verify=own_verify(self._settings.verify),
             client_id=self._settings.client_id,
             client_secret=self._settings.client_secret,
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
+from requests.models import PreparedRequest
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
 
@@ -43,6 +45,18 @@ class Answer:
             return None
 
 
+class Bearer(AuthBase):
+    """Signs a request with a token; as ``auth``, so that no entry of a .netrc file can take its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class RequestCount:
     """Counts requests of several threads, for the run's report."""
 
@@ -64,6 +78,11 @@ def new_session(*, verify: bool | str = True, proxies: Mapping[str, str] | None 
     return session
 
 
+def own_verify(verify: bool | str | None) -> Any:
+    """Return what to pass with each request: requests lets REQUESTS_CA_BUNDLE beat what only the session says."""
+    return None if verify is True else verify
+
+
 def send(
     session: requests.Session,
     method: str,
@@ -80,6 +99,7 @@ def send(
     """
     count.add()
     options.setdefault("timeout", TIMEOUT_S)
+    options.setdefault("verify", own_verify(session.verify))
     try:
         response = session.request(method, url, allow_redirects=False, **options)
     except requests.exceptions.SSLError as error:
