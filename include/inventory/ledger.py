@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from include.errors import SetupWrong
 
-_BATCH_ROWS = 500
+_BATCH_ROWS = 5000
 _metadata = sa.MetaData()
 
 _rows = sa.Table(
@@ -84,7 +84,7 @@ class Ledger:
         """Insert or replace entries, all or none of them."""
         with self._engine.begin() as connection:
             for batch in _batches(entries):
-                connection.execute(self._upsert([self._values(feed, entry) for entry in batch]))
+                connection.execute(self._upsert(), [self._values(feed, entry) for entry in batch])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -96,13 +96,13 @@ class Ledger:
     def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
         return {"source": self._pair.source, "target": self._pair.target, "feed": feed, **asdict(entry)}
 
-    def _upsert(self, values: list[dict[str, Any]]) -> sa.Insert:
+    def _upsert(self) -> sa.Insert:
         # Both dialects spell the upsert alike, but each has a class of its own.
         is_postgresql = self._engine.dialect.name == "postgresql"
         insert = postgresql.insert(_rows) if is_postgresql else sqlite.insert(_rows)
         changed = {column.name: insert.excluded[column.name] for column in _rows.columns if not column.primary_key}
         keys = [*_rows.primary_key.columns]
-        return insert.values(values).on_conflict_do_update(index_elements=keys, set_=changed)
+        return insert.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
