@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from include.local.console import Console
 from include.local.environment import airflow_environment, airflow_home
@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
+_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 SUCCESS, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class UsageError(Exception):
     """The run cannot be started as asked; the message says what to change."""
+
+
+class _SchedulerAtWork(Exception):
+    """A scheduler works on the database that this run would use."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         with Console(_log_path(home, options.dag_id)) as console:
             run = _run(options.dag_id, conf)
+    except _SchedulerAtWork:
+        _start_over_on_another_database(home)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_USAGE
@@ -80,7 +87,7 @@ def _run(dag_id: str, conf: dict[str, Any]) -> "DagRun":
     from airflow.exceptions import ParamValidationError
 
     _prepare_database()
-    _refuse_beside_a_scheduler()
+    _step_aside_of_a_scheduler()
     dag = _find(dag_id)
     try:
         return _finish(dag, conf)
@@ -99,16 +106,28 @@ def _prepare_database() -> None:
         db.initdb()
 
 
-def _refuse_beside_a_scheduler() -> None:
-    """Stop where a scheduler works on the same database: it would run this run's tasks a second time."""
+def _step_aside_of_a_scheduler() -> None:
+    """Start over on a database of our own where a scheduler works on this one: it would run the tasks a second time."""
     from airflow.jobs.job import most_recent_job
 
     scheduler = most_recent_job("SchedulerJob")
-    if scheduler and scheduler.is_alive():
+    if not scheduler or not scheduler.is_alive():
+        return
+    if _DATABASE in os.environ:
         raise UsageError(
-            "An Airflow scheduler (make up?) works on the same AIRFLOW_HOME and would run the tasks twice. "
-            "Trigger the DAG in its UI, stop it, or set AIRFLOW_HOME to another folder."
+            f"An Airflow scheduler works on the database that {_DATABASE} names and would run the tasks twice. "
+            "Trigger the DAG in its UI, stop it, or name another database."
         )
+    raise _SchedulerAtWork
+
+
+def _start_over_on_another_database(home: Path) -> NoReturn:
+    """Replace this process by one that shares no database with the scheduler."""
+    print("An Airflow scheduler (make up?) is running: this run takes a database of its own,")
+    print("so that only connections of the environment and of secrets backends are known to it.", flush=True)
+    own = {_DATABASE: f"sqlite:///{home / 'make-dag.db'}"}
+    command = [sys.executable, "-m", "include.local.dag", *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | own)  # noqa: S606 - ourselves, with no shell
 
 
 def _find(dag_id: str) -> "DAG":

@@ -1,7 +1,11 @@
 """A real Airflow, started once for this module."""
 
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from include.local.airflow import LocalAirflow
 from include.local.rest import AirflowApiError
 
+ROOT = Path(__file__).parents[2]
 DAGS = """
 import os
 from airflow.sdk import Param, dag, task
@@ -67,6 +72,27 @@ def test_a_failed_task_shows_its_reason(airflow: LocalAirflow) -> None:
     [task] = airflow.client.task_instances("throw_away", run_id)
     assert (state, task.task_id, task.state) == ("failed", "work", "failed")
     assert "ValueError: negative" in airflow.client.task_log("throw_away", run_id, task)
+
+
+def test_a_single_run_beside_a_scheduler_takes_a_database_of_its_own(airflow: LocalAirflow) -> None:
+    """``make dag`` on the home of a running Airflow runs each task once, and the scheduler sees nothing of it."""
+    before = _manual_runs(airflow)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW_HOME": str(airflow.home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(airflow.home / "dags"),
+    }
+    command = [sys.executable, "-m", "include.local.dag", "throw_away", '{"number": 3}']
+    ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "a database of its own" in ended.stdout
+    assert _manual_runs(airflow) == before
+
+
+def _manual_runs(airflow: LocalAirflow) -> set[str]:
+    runs = airflow.client.call("GET", "/dags/throw_away/dagRuns?limit=100")["dag_runs"]
+    return {run["dag_run_id"] for run in runs if run["run_type"] == "manual"}
 
 
 def test_an_unknown_dag_is_named(airflow: LocalAirflow) -> None:
