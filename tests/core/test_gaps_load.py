@@ -1,0 +1,101 @@
+"""Verdicts come from what ServiceNow says of each row, also where its counters and answers are misleading."""
+
+from collections.abc import Callable
+
+from instance import OWN, TABLE, Instance, error
+from scripted import Asked, Reply, serving
+from test_load import Clock, frame, load, verdicts
+
+ROWS = f"/api/now/table/{TABLE}"
+RUNS = "/api/now/table/sys_import_set_run"
+Hook = Callable[[Asked], Reply | None]
+
+
+def _second_fails(row: dict[str, str]) -> tuple[str, str]:
+    return ("error", "no") if row["u_key"] == "k1" else ("inserted", "")
+
+
+def _run(**counters: int) -> dict[str, str]:
+    texts = {name: str(n) for name, n in counters.items()}
+    return {"sys_id": "run", "set": f"set{0:029d}", "state": "complete", "total": "2"} | texts
+
+
+def _with_runs(*runs: dict[str, str]) -> Hook:
+    def hook(asked: Asked) -> Reply | None:
+        first = asked.query.get("sysparm_offset") == "0"
+        return Reply({"result": list(runs) if first else []}) if asked.path == RUNS else None
+
+    return hook
+
+
+def test_a_run_that_counts_every_row_twice_hides_no_error(tmp_path):
+    """Two maps in one run count each row twice: two inserts may be one row's, and the other row failed."""
+    path = frame(tmp_path, 2)
+    with serving(Instance(judge=_second_fails, hook=_with_runs(_run(inserts=2, errors=2)))) as server:
+        load(server, path)
+    assert verdicts(path) == {0: "inserted", 1: "error"}
+
+
+def test_the_success_of_one_run_hides_no_error_of_another(tmp_path):
+    """An import set with two runs is judged by its rows: the first run's counters say nothing of the second."""
+    path = frame(tmp_path, 2)
+    runs = _run(inserts=2), _run(inserts=1, errors=1) | {"sys_id": "run2"}
+    with serving(Instance(judge=_second_fails, hook=_with_runs(*runs))) as server:
+        load(server, path)
+    assert verdicts(path) == {0: "inserted", 1: "error"}
+
+
+def _staged_late(instance: Instance, *, polls: int) -> Hook:
+    """Refuse the import set's state; for some polls its rows are not staged, and its run says that all is done."""
+    seen = [0]
+
+    def hook(asked: Asked) -> Reply | None:
+        if "/sys_import_set/" in asked.path:
+            seen[0] += 1
+            return error(403, "no role")
+        early = seen[0] <= polls
+        if asked.path == ROWS and early:
+            return Reply({"result": []})
+        if asked.path == RUNS and early and instance.runs == "one":
+            return Reply({"result": [_run(inserts=0)] if asked.query["sysparm_offset"] == "0" else []})
+        return None
+
+    return hook
+
+
+def test_rows_that_are_not_staged_yet_are_waited_for(tmp_path):
+    """An account that sees only staging rows does not take an import set that is still filling for one that ended."""
+    path = frame(tmp_path, 2)
+    instance = Instance(runs="403")
+    instance.hook = _staged_late(instance, polls=3)
+    with serving(instance) as server:
+        load(server, path)
+    assert verdicts(path) == dict.fromkeys(range(2), "inserted")
+
+
+def test_a_run_that_has_not_counted_every_row_has_not_ended(tmp_path):
+    """A run that calls itself complete before its counters cover the rows is asked again, however long they lag."""
+    path = frame(tmp_path, 2)
+    instance = Instance()
+    instance.hook = _staged_late(instance, polls=12)
+    with serving(instance) as server:
+        load(server, path)
+    assert verdicts(path) == dict.fromkeys(range(2), "inserted")
+
+
+def test_rows_of_other_import_sets_are_left_aside(tmp_path):
+    """A server that ignores parts of a query shows too many rows: only those of the import set count, and at once."""
+    path, clock = frame(tmp_path, 4), Clock()
+    instance = Instance(judge=_second_fails)
+
+    def unfiltered(asked: Asked) -> Reply | None:
+        if asked.path != ROWS or asked.query["sysparm_offset"] != "0":
+            return None
+        shown = [{name: row.get(name, "") for name in (*OWN, "u_key", "u_name")} for row in instance.stored()]
+        return Reply({"result": shown}, headers={"X-Total-Count": str(len(shown))})
+
+    instance.hook = unfiltered
+    with serving(instance) as server:
+        load(server, path, clock)
+    assert verdicts(path) == {0: "inserted", 1: "error", 2: "inserted", 3: "inserted"}
+    assert clock.now_s == 0
