@@ -51,11 +51,10 @@ def test_no_request_waits_forever(monkeypatch: pytest.MonkeyPatch, ask: Ask, sil
             given_up.wait(5)
         return answer(asked)
 
-    with serving(script) as server, pytest.raises(RetryLater):
-        try:
+    with serving(script) as server:
+        with pytest.raises(RetryLater):
             ask(server.url)
-        finally:
-            given_up.set()
+        given_up.set()
 
 
 @pytest.mark.parametrize(("ask", "asked"), [(_iru, 1), (_servicenow, 2)])
