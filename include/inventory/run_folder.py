@@ -48,6 +48,10 @@ class RunFolder:
         """The rows that wait, with the reason (plan)."""
         return self.root / "plan" / feed / "held.parquet"
 
+    def missing(self, feed: str) -> StoragePath:
+        """The keys of rows that Iru no longer has and that are only reported (plan)."""
+        return self.root / "plan" / feed / "missing.parquet"
+
     @property
     def report(self) -> StoragePath:
         """The run's report (settle)."""

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
 from include.inventory.extract import Collection, extract, require_complete
 from include.inventory.ledger import Ledger
 from include.inventory.lengths import Fitted, fit
@@ -166,6 +168,7 @@ def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, *, missing: Mis
     write_frame(folder.changes(feed.name), plan.changes)
     write_frame(folder.held(feed.name), plan.held)
     write_frame(folder.too_long(feed.name), fitted.too_long)
+    write_frame(folder.missing(feed.name), pd.DataFrame({"key": pd.Series(missing.reported, dtype="str")}))
     actions = {action: int((to_send["_action"] == action).sum()) for action in ACTIONS}
     cut = fitted.too_long["done"] == "cut"
     told: dict[str, Any] = {

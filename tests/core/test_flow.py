@@ -402,6 +402,7 @@ def test_a_missing_device_is_ignored_or_reported(scripted, policy, reported):
     counts = flow.run("devices", missing_devices=policy)
     assert counts["computer"] == {"extracted": 1, "unchanged": 1}
     assert read_json(flow.last.report)["details"]["computer"]["missing_devices"] == reported
+    assert len(read_frame(flow.last.missing("computer"))) == reported
 
 
 def test_retiring_needs_values_that_say_how(scripted):
