@@ -161,3 +161,31 @@ def test_apps_go_where_nobody_may_ask_for_computers(between):
     denied = Reply({"error": {"message": "no role", "detail": None}}, 403)
     flow = between(Tenant(apps=[app(1)]), _answering("cmdb_ci_computer", denied, Taker()))
     assert flow.run("apps")["apps"] == {"extracted": 1, "inserted": 1}
+
+
+# --- counts and reports --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        Reply({"detail": "Not found."}, 404),
+        Reply({"detail": "no permission"}, 403),
+        Reply({"count": 9, "approximate": True}),
+        Reply({"count": 0}),
+    ],
+    ids=["not offered", "not permitted", "approximate", "fewer than arrived"],
+)
+def test_a_count_that_proves_nothing_missing_stops_no_run(between, count):
+    """Only an exact count that is higher than what arrived says that rows are missing."""
+    flow = between(_answering("prism/count", count, Tenant(apps=[app(1)])), Taker(computers={"SER1"}))
+    assert flow.run("apps")["apps"] == {"extracted": 1, "inserted": 1}
+
+
+def test_the_log_tells_what_the_report_tells(between):
+    """Who reads only the task's log learns of reasons and of a failure, not of numbers alone."""
+    tenant = Tenant(devices=[device(1), device(2, platform="Windows")])
+    flow = between(tenant, Taker())
+    text = flow.finish(flow.prepare("devices", feeds=COMPUTERS), load=False).to_text()
+    assert "FAILED: 1 planned rows have no verdict" in text
+    assert "filtered because: platform Windows is out of scope (1)" in text

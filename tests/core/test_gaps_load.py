@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from instance import OWN, TABLE, Instance, error
 from scripted import Asked, Reply, serving
 from test_load import Clock, frame, load, verdicts
@@ -99,3 +100,33 @@ def test_rows_of_other_import_sets_are_left_aside(tmp_path):
         load(server, path, clock)
     assert verdicts(path) == {0: "inserted", 1: "error", 2: "inserted", 3: "inserted"}
     assert clock.now_s == 0
+
+
+@pytest.mark.parametrize("answer", [error(403, "no role"), Reply({"result": []})], ids=["refused", "hidden"])
+def test_rows_that_nobody_may_see_are_told_and_do_not_stop_the_load(tmp_path, caplog, answer):
+    """Where staging rows cannot be read, counters give the verdicts, and the log says that nothing was compared."""
+    path = frame(tmp_path, 4)
+    with serving(Instance(hook=lambda asked: answer if asked.path == ROWS else None)) as server:
+        load(server, path)
+    assert verdicts(path) == dict.fromkeys(range(4), "inserted")
+    assert "cannot be compared with what was sent" in caplog.text
+
+
+def test_single_records_with_verdicts_are_not_sent_again(tmp_path):
+    """A load by single records that is started again repeats no request whose verdict is known."""
+    path = frame(tmp_path, 4)
+    instance = Instance()
+    with serving(instance) as server:
+        first = load(server, path, method="single")
+        again = load(server, path, method="single")
+    assert len(instance.stored()) == 4
+    assert again.outcomes == first.outcomes
+
+
+def test_a_finished_load_started_again_reads_no_verdict_again(tmp_path):
+    """What is settled is read from the receipts, also after ServiceNow has cleaned its import sets up."""
+    path = frame(tmp_path, 4)
+    with serving(instance := Instance()) as server:
+        first = load(server, path)
+        instance.sets.clear()
+        assert load(server, path).outcomes == first.outcomes
