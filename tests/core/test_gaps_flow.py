@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from factories import MAPPING, app, device
 from instance import settings as account
-from scripted import Reply, Script, serving
+from scripted import Asked, Reply, Script, serving
 from test_flow import RETIRE, Flow, Taker, Tenant
 
 from include.errors import SetupWrong
@@ -81,6 +81,17 @@ def test_a_computer_that_moves_to_an_unknown_user_loses_the_old_ones_name(betwee
     assert read_json(flow.last.report)["details"]["computer"]["not_in_servicenow"] == {"assigned_user": 1}
 
 
+def test_a_move_is_sent_where_nobody_may_ask_for_users(between):
+    """An account that may not read users cannot tell whom ServiceNow knows; the row goes as Iru has it."""
+    tenant, taker = Tenant(devices=[device(1)]), Taker()
+    denied = Reply({"error": {"message": "no role", "detail": None}}, 403)
+    flow = between(tenant, _answering("sys_user", denied, taker))
+    flow.run("devices", feeds=COMPUTERS)
+    tenant.devices = [device(1, user={"email": "new@example.com", "name": "N", "id": "9"})]
+    assert flow.run("devices", feeds=COMPUTERS)["computer"] == {"extracted": 1, "inserted": 1}
+    assert taker.sets[-1][0]["assigned_user"] == "new@example.com"
+
+
 def test_a_value_that_just_fits_is_sent_as_it_is(between):
     """A staging column's length is what it holds, not one less: nothing is cut, rejected or counted."""
     taker = Taker(lengths={"device_name": 10, "os_version": 5})
@@ -118,6 +129,23 @@ def test_a_device_row_without_a_key_does_not_stop_retirement(between):
     tenant.devices, tenant.gone = [device(1), device(3, serial_number="")], ("d2",)
     counts = flow.run("devices", **RETIRE)["computer"]
     assert counts == {"extracted": 2, "unchanged": 1, "rejected": 1, "removed": 1}
+
+
+def test_a_retired_device_is_not_asked_about_again(between):
+    """Each retired device would otherwise cost every later run one more request."""
+    tenant, asked = Tenant(devices=[device(1), device(2)]), []
+
+    def noting(request: Asked) -> Reply:
+        asked.append(request.path)
+        return tenant(request)
+
+    flow = between(noting, Taker())
+    flow.mapping = _retiring()
+    flow.run("devices", **RETIRE)
+    tenant.devices, tenant.gone = [device(1)], ("d2",)
+    flow.run("devices", **RETIRE)
+    flow.run("devices", **RETIRE)
+    assert asked.count("/api/v1/devices/d2") == 1
 
 
 def test_a_device_whose_id_is_not_known_is_not_retired(between):

@@ -7,6 +7,8 @@ from instance import OWN, TABLE, Instance, error
 from scripted import Asked, Reply, serving
 from test_load import Clock, frame, load, verdicts
 
+from include.errors import SetupWrong
+
 ROWS = f"/api/now/table/{TABLE}"
 RUNS = "/api/now/table/sys_import_set_run"
 Hook = Callable[[Asked], Reply | None]
@@ -130,3 +132,21 @@ def test_a_finished_load_started_again_reads_no_verdict_again(tmp_path):
         first = load(server, path)
         instance.sets.clear()
         assert load(server, path).outcomes == first.outcomes
+
+
+def test_a_load_that_goes_on_with_other_chunks_has_one_verdict_per_row(tmp_path):
+    """Chunks of another size overlap those of the earlier try; no row is counted twice for that."""
+    path = frame(tmp_path, 6)
+    with serving(Instance()) as server:
+        load(server, path, chunk_rows=2)
+        assert sum(load(server, path, chunk_rows=4).outcomes.values()) == 6
+    assert verdicts(path) == dict.fromkeys(range(6), "inserted")
+
+
+def test_single_records_prove_the_set_up_before_all_threads_send(tmp_path):
+    """What the first record's refusal tells is learned once, not once per thread."""
+    single = f"/api/now/import/{TABLE}"
+    with serving(Instance(hook=lambda asked: error(403, "no role") if asked.path == single else None)) as server:
+        with pytest.raises(SetupWrong, match="no role"):
+            load(server, frame(tmp_path, 8), method="single", concurrency=4)
+        assert server.paths("POST").count(single) == 1

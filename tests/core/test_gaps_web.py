@@ -1,5 +1,6 @@
 """What a connection says is done for every request: time limits, proxies, pace; and short pages lose no row."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,13 @@ def test_no_request_waits_forever(monkeypatch: pytest.MonkeyPatch, ask: Ask, sil
         with pytest.raises(RetryLater):
             ask(server.url)
         given_up.set()
+
+
+def test_signing_in_on_loopback_opens_plain_http_to_nobody_else():
+    """What lets oauthlib talk http to this machine is taken back: other code in the worker stays safe."""
+    with serving(_signed_in(in_turn(Reply({"result": []})))) as server:
+        _servicenow(server.url)
+    assert "OAUTHLIB_INSECURE_TRANSPORT" not in os.environ
 
 
 @pytest.mark.parametrize(("ask", "asked"), [(_iru, 1), (_servicenow, 2)])
