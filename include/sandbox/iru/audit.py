@@ -74,7 +74,7 @@ def record_events(connection: sqlite3.Connection, events: Iterable[Event]) -> No
                 event.target_type,
                 event.target_component,
                 json.dumps(event.new_state, ensure_ascii=False),
-                json.dumps({"source": None, "source_id": None}),
+                json.dumps({"source_id": None, "source": None}),
             ),
         )
         last = at

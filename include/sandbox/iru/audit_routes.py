@@ -60,7 +60,7 @@ def list_events(request: Request, tenant: TenantOf) -> JSONResponse:
     )
     following = _next_address(request, order.cursor(rows[limit - 1])) if len(rows) > limit else None
     results = [_event_json(row) for row in rows[:limit]]
-    return JSONResponse({"next": following, "previous": None, "results": results})
+    return JSONResponse({"results": results, "previous": None, "next": following})
 
 
 def _read_order(text: str) -> _Order:

@@ -13,7 +13,7 @@ def test_audit_walk_by_next_meets_every_event_once(api, fleet: Fleet) -> None:
     events, address = [], "/audit/events?limit=150"
     while address:
         page = api.json(address)
-        assert list(page) == ["next", "previous", "results"]
+        assert list(page) == ["results", "previous", "next"]
         events, address = events + page["results"], page["next"]
         assert address is None or address.startswith(f"{api.url}/api/v1/audit/events?limit=150&cursor=")
     assert [event["target_id"] for event in events] == [device.id for device in fleet.devices]
@@ -41,6 +41,13 @@ def test_audit_sorts_both_ways_and_by_id(api) -> None:
     ids = api.json("/audit/events", sort_by="id", limit=50)
     assert [event["id"] for event in ids["results"]] == sorted(event["id"] for event in ids["results"])
     assert api.json(ids["next"])["results"][0]["id"] > ids["results"][-1]["id"]
+
+
+def test_audit_keys_come_in_the_documented_order(api) -> None:
+    """The page and its events read as the published example does, key by key."""
+    page = api.json("/audit/events", limit=1)
+    assert list(page) == ["results", "previous", "next"]
+    assert list(page["results"][0]["metadata"]) == ["source_id", "source"]
 
 
 def test_audit_period(api) -> None:
