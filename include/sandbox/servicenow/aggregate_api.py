@@ -100,7 +100,9 @@ def _number(function: str, value: Any) -> str:
         return ""
     if function == "avg":
         return f"{value:.4f}"
-    return f"{value:g}" if isinstance(value, float) and value == int(value) and abs(value) < 1e6 else str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else f"{value:.15g}"
+    return str(value)
 
 
 def _group_labels(

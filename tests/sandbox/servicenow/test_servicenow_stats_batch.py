@@ -41,6 +41,14 @@ def test_sum_average_and_extremes(filled: Any) -> None:
     }
 
 
+def test_large_sums_are_whole_numbers(snow: Any) -> None:
+    """Whole numbers stay whole beyond a million, and fractions show no digits that nobody entered."""
+    for ram, space in (("1800000", "0.1"), ("2700000", "0.2")):
+        snow.create("cmdb_ci_computer", ram=ram, disk_space=space)
+    stats = _stats(snow, sum_fields="ram,disk_space", max_fields="ram")
+    assert stats["stats"] == {"max": {"ram": "2700000"}, "sum": {"ram": "4500000", "disk_space": "0.3"}}
+
+
 def test_groups(filled: Any) -> None:
     """Groups come as a list with their fields, by value or display value."""
     groups = _stats(filled, count="true", group_by="manufacturer", display_value="true")
