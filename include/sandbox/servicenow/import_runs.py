@@ -53,9 +53,12 @@ class ImportRun:
 
     def complete(self) -> None:
         """Close the run."""
-        state = "complete_with_errors" if self.counts["errors"] else "complete"
         took = _EPOCH + timedelta(seconds=int((self.instance.clock.now() - self.started).total_seconds()))
-        changes = {"state": state, "completed": self.instance.store.now(), "run_time": f"{took:%Y-%m-%d %H:%M:%S}"}
+        changes = {
+            "state": _end_state(self.counts["errors"]),
+            "completed": self.instance.store.now(),
+            "run_time": f"{took:%Y-%m-%d %H:%M:%S}",
+        }
         self.instance.store.update("sys_import_set_run", self.sys_id, changes)
 
     def _note_error(self, row: Record, result: RowResult) -> str:
@@ -91,8 +94,12 @@ def resume_run(instance: Instance, each: TransformMap, import_set: str) -> Impor
 
 def close_runs(instance: Instance, moment: datetime) -> None:
     """Close the runs that shared synchronous sets left open."""
-    sql = "SELECT sys_id FROM sys_import_set_run WHERE state = 'running' AND \"set\" IN " \
+    sql = "SELECT sys_id, errors FROM sys_import_set_run WHERE state = 'running' AND \"set\" IN " \
           "(SELECT sys_id FROM sys_import_set WHERE state = 'processed')"  # fmt: skip
     for row in instance.database.rows(sql):
-        changes = {"state": "complete", "completed": to_time(moment)}
+        changes = {"state": _end_state(int(row["errors"] or 0)), "completed": to_time(moment)}
         instance.store.update("sys_import_set_run", row["sys_id"], changes)
+
+
+def _end_state(errors: int) -> str:
+    return "complete_with_errors" if errors else "complete"

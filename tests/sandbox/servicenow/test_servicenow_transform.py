@@ -210,3 +210,11 @@ def test_a_staging_table_of_somebody_else(snow: Any) -> None:
     assert (run["ignored"], run["updates"], run["inserts"]) == ("0", "1", "1")
     assert [row["name"] for row in snow.rows("core_company")] == ["acme", "Other"]
     assert len(snow.rows("sys_import_set_row")) == 3
+
+
+def test_midnight_closes_a_shared_run_with_its_errors(snow: Any) -> None:
+    """A run that met an error ends as complete with errors, whenever it ends."""
+    snow.switch(mdm_computer_missing="reject")
+    assert snow.post(MDM, {"device_id": "d", "blueprint_id": "b", "serial_number": "none"})["status"] == "error"
+    snow.travel(86_400)
+    assert [run["state"] for run in snow.rows("sys_import_set_run")] == ["complete_with_errors"]
