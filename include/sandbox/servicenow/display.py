@@ -1,6 +1,7 @@
 """Records as the Table API shows them: plain, by display value, or both; references with links.
 
-Source: ServiceNow, "Table API" (sysparm_display_value, sysparm_exclude_reference_link).
+Source: ServiceNow, "Table API" (sysparm_display_value, sysparm_exclude_reference_link). A document ID, such as a
+staging row's target, is shown like a reference when display values are asked for, and as a plain sys_id otherwise.
 """
 
 from collections import defaultdict
@@ -21,6 +22,12 @@ class Shown:
     name: str
     column: Column
 
+    @property
+    def table_name(self) -> str:
+        """The name of the column beside a document ID that says which table it refers to, else ''."""
+        path = self.name.removesuffix(self.column.name)
+        return f"{path}{self.column.table_column}" if self.column.table_column else ""
+
 
 @dataclass(slots=True)
 class Display:
@@ -37,37 +44,42 @@ class Display:
         """Return rows ready for JSON."""
         if self.mode != "false":
             self._collect(columns, rows)
-        return [{shown.name: self._cell(table, shown.column, row[shown.name]) for shown in columns} for row in rows]
+        return [{shown.name: self._cell(table, shown, row) for shown in columns} for row in rows]
 
     def _collect(self, columns: Sequence[Shown], rows: Sequence[Mapping[str, str]]) -> None:
         wanted: dict[str, set[str]] = defaultdict(set)
         for shown in columns:
-            if shown.column.reference:
-                wanted[shown.column.reference].update(row[shown.name] for row in rows if row[shown.name])
+            if shown.column.reference or shown.table_name:
+                for row in rows:
+                    wanted[self._refers_to(shown, row)].add(row[shown.name])
         for table, sys_ids in wanted.items():
-            self._names[table] = self.store.display_values(table, sys_ids)
+            self._names[table] = self.store.display_values(table, sys_ids - {""})
 
-    def _cell(self, table: str, column: Column, value: str) -> Any:
+    def _refers_to(self, shown: Shown, row: Mapping[str, str]) -> str:
+        """Return the table of the record that a cell names, '' where it names none."""
+        if not row[shown.name]:
+            return ""
+        if shown.column.reference or self.mode == "false":
+            return shown.column.reference
+        return row.get(shown.table_name, "")
+
+    def _cell(self, table: str, shown: Shown, row: Mapping[str, str]) -> Any:
+        value, referenced = row[shown.name], self._refers_to(shown, row)
+        link = {}
+        if self.links and referenced:
+            link = {"link": f"{self.base_url}api/now/table/{referenced}/{value}"}
         if self.mode == "false":
-            return {"link": self._link(column, value), "value": value} if self._has_link(column, value) else value
-        text = self.text(table, column, value)
+            return {**link, "value": value} if link else value
+        text = self._text(table, shown.column, value, referenced)
         if self.mode == "true":
-            return {"display_value": text, "link": self._link(column, value)} if self._has_link(column, value) else text
-        both = {"display_value": text, "value": value}
-        return {**both, "link": self._link(column, value)} if self._has_link(column, value) else both
+            return {"display_value": text, **link} if link else text
+        return {"display_value": text, "value": value, **link}
 
-    def _has_link(self, column: Column, value: str) -> bool:
-        return bool(self.links and column.reference and value)
-
-    def _link(self, column: Column, value: str) -> str:
-        return f"{self.base_url}api/now/table/{column.reference}/{value}"
-
-    def text(self, table: str, column: Column, value: str) -> str:
-        """Return a value's display value."""
+    def _text(self, table: str, column: Column, value: str, referenced: str) -> str:
         if not value:
             return ""
-        if column.reference:
-            return self._names.get(column.reference, {}).get(value, "")
+        if referenced:
+            return self._names.get(referenced, {}).get(value, "")
         if column.type == "choice":
             return self._labels(table, column.name).get(value, value)
         if column.type in ("integer", "longint") and value.lstrip("-").isdigit():

@@ -1,24 +1,25 @@
 """insertMultiple: many records into an import set of their own, transformed later unless configured otherwise.
 
 Source: ServiceNow, "Import Set API" (POST /now/import/{stagingTableName}/insertMultiple; keys are column labels by
-default, the transform is asynchronous by default; ``sys_rest_insert_multiple`` changes both for a table).
+default, the transform is asynchronous by default; ``sys_rest_insert_multiple`` changes both for a table; JSON only).
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from include.sandbox.servicenow import import_sets
 from include.sandbox.servicenow.auth import User
-from include.sandbox.servicenow.errors import unreadable_body
+from include.sandbox.servicenow.errors import ApiError, unreadable_body
 from include.sandbox.servicenow.import_set_api import staging_of
 from include.sandbox.servicenow.instance import Instance, InstanceOf
 from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.request_body import Body
 from include.sandbox.servicenow.staging import by_label, by_name, to_row
 from include.sandbox.servicenow.transform import transform_set
+from include.sandbox.servicenow.xml_bodies import XML_TYPES, wants_xml
 
 router = APIRouter()
 
@@ -31,7 +32,14 @@ class Configuration:
     synchronous: bool
 
 
-@router.post("/import/{table}/insertMultiple")
+def _json_only(request: Request) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in XML_TYPES:
+        raise ApiError(415, "Unsupported media type", "insertMultiple takes application/json only")
+    if wants_xml(request.headers.get("accept", "")):
+        raise ApiError(406, "Not acceptable", "insertMultiple answers in application/json only")
+
+
+@router.post("/import/{table}/insertMultiple", dependencies=[Depends(_json_only)])
 def insert_multiple(
     instance: InstanceOf, user: User, *, table: str, body: Body, multi_import_set_id: str = "", run_after: str = ""
 ) -> Response:

@@ -14,13 +14,17 @@ Group = Literal["cmdb", "target", "import", "config"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One dictionary entry; ``max_length`` is in characters, ``reference`` names the table of a reference."""
+    """One dictionary entry; ``max_length`` is in characters, ``reference`` names the table of a reference.
+
+    A document ID refers to a record of the table that its row names in ``table_column``.
+    """
 
     name: str
     label: str
     type: str = "string"
     max_length: int = 255
     reference: str = ""
+    table_column: str = ""
     mandatory: bool = False
     default: str = ""
 
@@ -55,6 +59,7 @@ def column(
     *,
     length: int | None = None,
     to: str = "",
+    table_column: str = "",
     label: str = "",
     mandatory: bool = False,
     default: str = "",
@@ -68,6 +73,7 @@ def column(
         type=kind,
         max_length=length or lengths.get(kind, 255),
         reference=to,
+        table_column=table_column,
         mandatory=mandatory,
         default=default,
     )

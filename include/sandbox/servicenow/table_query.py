@@ -78,9 +78,12 @@ def read_page(instance: Instance, table: Table, wanted: TableParameters, base_ur
     if wanted.count:
         total = int(instance.database.rows(made.sql("count(*)"), made.parameters)[0][0])
     columns, selected = _columns(made, wanted.fields)
+    beside = [Shown(name, made.walk(name).column) for column in columns if (name := column.table_name)]
+    selected += [made.walk(each.name).sql for each in beside]
     order = made.order or ("" if table.abstract else "ORDER BY t.rowid")
     sql = made.sql(", ".join(selected), tail=f"{order} LIMIT {wanted.limit} OFFSET {wanted.offset}")
-    rows = [dict(zip((c.name for c in columns), row, strict=True)) for row in _read(instance, sql, made, columns)]
+    names = [c.name for c in (*columns, *beside)]
+    rows = [dict(zip(names, row, strict=True)) for row in _read(instance, sql, made, columns)]
     display = Display(instance.store, wanted.display, wanted.links, base_url)
     return Page(display.show(table.name, columns, rows), total)
 

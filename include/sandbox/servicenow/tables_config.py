@@ -28,6 +28,7 @@ CONFIG_TABLES: tuple[Table, ...] = (
             column("internal_type", length=40, label="Type"),
             column("max_length", "integer"),
             column("reference", length=80),
+            column("dependent", length=80, label="Dependent on field"),
             _flag("mandatory"),
             _flag("active", "true"),
             _flag("display"),

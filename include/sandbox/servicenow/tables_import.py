@@ -48,7 +48,7 @@ def row_columns() -> list[Column]:
         column("sys_import_state", length=40, label="State", default="pending"),
         column("sys_import_state_comment", length=1000, label="Comment"),
         column("sys_target_table", length=80, label="Target table"),
-        column("sys_target_sys_id", "document_id", length=32, label="Target record"),
+        column("sys_target_sys_id", "document_id", length=32, table_column="sys_target_table", label="Target record"),
         column("sys_transform_map", to="sys_transform_map", label="Transform map"),
         column("import_set_run", to="sys_import_set_run", label="Import set run"),
         column("sys_row_error", to="sys_import_set_row_error", label="Row error"),

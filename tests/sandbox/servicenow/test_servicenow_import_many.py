@@ -195,3 +195,29 @@ def test_twenty_thousand_apps_arrive(snow: Any) -> None:
     while snow.rows("sys_import_set", "state=loaded"):
         time.sleep(0.02)
     assert snow.get("stats/cmdb_sam_sw_install", count="true").json() == {"result": {"stats": {"count": "20000"}}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Content-Type": "application/xml"}, 415), ({"Content-Type": "application/json", "Accept": "text/xml"}, 406)],
+)
+def test_many_records_are_json_only(snow: Any, headers: dict[str, str], status: int) -> None:
+    """The endpoint for many records neither reads nor writes XML, unlike the one for single records."""
+    body = "<request/>" if status == 415 else '{"records": [{"Serial number": "S1"}]}'
+    answer = snow.call("POST", f"import/{COMPUTER}/insertMultiple", data=body, headers=headers)
+    assert answer.status_code == status
+    assert snow.rows("sys_import_set") == []
+
+
+@pytest.mark.parametrize("mode", ["true", "all"])
+def test_a_row_shows_its_target_with_a_link(snow: Any, mode: str) -> None:
+    """With display values on, the target record comes as display value and link, although its table varies."""
+    import_set = snow.send(COMPUTER, [{"Serial number": "S1", "Device name": "Ann's Mac"}, {"Device name": "No key"}])
+    snow.wait(import_set)
+    (computer,) = snow.rows("cmdb_ci_computer")
+    asked = {"query": f"sys_import_set={import_set}^ORDERBYsys_import_row", "display_value": mode}
+    answer = snow.get("table/sys_import_set_row", **asked, fields="sys_target_sys_id").json()["result"]
+    link = f"{snow.url}/api/now/table/cmdb_ci_computer/{computer['sys_id']}"
+    value = {"value": computer["sys_id"]} if mode == "all" else {}
+    assert answer[0] == {"sys_target_sys_id": {"display_value": "Ann's Mac", **value, "link": link}}
+    assert answer[1]["sys_target_sys_id"] == ("" if mode == "true" else {"display_value": "", "value": ""})
