@@ -21,6 +21,10 @@ class AnswerUnusable(PipelineError):
     """A server answered something that its documentation does not allow for."""
 
 
+class StorageFailed(PipelineError):
+    """A file or the ledger could not be written or read (a full disk, a missing permission)."""
+
+
 class RetryLater(PipelineError):
     """The same request may succeed later.
 

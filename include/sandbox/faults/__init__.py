@@ -1,0 +1,1 @@
+"""Faults on request: what strikes, where, and on which occasions."""
