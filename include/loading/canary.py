@@ -1,4 +1,4 @@
-"""Read back what ServiceNow stored of the first chunk, before the others are sent.
+"""Read back what ServiceNow stored of a few rows, before the others are sent.
 
 insertMultiple drops what it does not know without a word: with wrong keys rows are stored empty, and where the
 transform can do without the empty columns it even counts them as inserted. So what is stored is compared with what
@@ -9,45 +9,85 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from include.errors import AnswerUnusable
-from include.loading.chunks import Chunk
+from include.loading.chunks import Chunk, Record
 from include.loading.spec import LoadSpec
 from include.loading.verdicts import StoredOtherwise, join, key_of
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.import_sets import read_import_rows
+from include.servicenow.import_sets import read_import_rows, read_newest_rows
 from include.servicenow.judge import AccessDenied
 from include.servicenow.table_api import Row
 
 log = logging.getLogger(__name__)
 
+BULK_ROWS = 50
+"""A load of more rows sends a canary first; a smaller one is its own."""
+
+
+def choose_canary(records: Sequence[Record], rows: Sequence[int]) -> list[int]:
+    """Return the fewest rows, of the fullest first, that between them fill every column that any row fills."""
+    missing = {name for row in rows for name in records[row]}
+    chosen: list[int] = []
+    while missing:
+        best = max(rows, key=lambda row: (len(missing & records[row].keys()), sum(map(len, records[row].values()))))
+        chosen.append(best)
+        missing -= records[best].keys()
+    return sorted(chosen)
+
 
 def check_canary(
     client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, labels: Mapping[str, str]
 ) -> None:
-    """Raise StoredOtherwise for keys that were not sent and for columns whose values were dropped; warn of cut values.
+    """Raise StoredOtherwise for keys that were not sent, and for columns whose values were dropped or cut.
 
     Where the staging rows may not be read, nothing can be told, and that is logged.
     """
     columns = list(dict.fromkeys(name for record in chunk.records for name in record))
     try:
-        rows = read_import_rows(client, spec.table, import_set, columns=columns)
+        rows = _stored(client, spec, chunk, import_set, columns)
     except (AccessDenied, AnswerUnusable) as error:
         log.warning("What %s stored cannot be compared with what was sent: %s", spec.table, error)
         return
-    join(chunk, rows, keys=spec.key_columns, import_set=import_set, others=None)  # refuses keys that were not sent
     pairs = list(_pairs(chunk, rows, spec.key_columns))
     if not pairs:
         log.warning("What %s stored cannot be compared with what was sent: its rows are not shown.", spec.table)
-    dropped = [name for name in columns if _all_empty(name, pairs)]
-    if dropped:
-        keys = ", ".join(repr(labels[name]) for name in dropped)
-        raise StoredOtherwise(
-            f"ServiceNow took rows into {spec.table} but stored nothing in {', '.join(dropped)}: it does not know the "
-            f"{spec.column_keys} {keys}. Correct the column or its label in the mapping, or 'column_keys' in the extra "
-            "of the ServiceNow connection. Nothing more was sent."
-        )
+    _refuse_dropped(spec, [name for name in columns if _all_empty(name, pairs)], labels)
     for name in columns:
         if any(_is_cut(sent.get(name, ""), stored.get(name, "")) for sent, stored in pairs):
-            log.warning("ServiceNow cuts values of %s: its column in %s is too short.", name, spec.table)
+            _refuse_cut(spec, name)
+
+
+def _stored(
+    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, columns: Sequence[str]
+) -> list[Row]:
+    if spec.method == "single":  # its rows are in an import set with others'
+        keys = [{name: record.get(name, "") for name in spec.key_columns} for record in chunk.records]
+        found = [read_newest_rows(client, spec.table, key, columns=columns, limit=1) for key in keys]
+        return [row for rows in found for row in rows]
+    rows = read_import_rows(client, spec.table, import_set, columns=columns)
+    join(chunk, rows, keys=spec.key_columns, import_set=import_set, others=None)  # refuses keys that were not sent
+    return rows
+
+
+def _refuse_dropped(spec: LoadSpec, dropped: Sequence[str], labels: Mapping[str, str]) -> None:
+    if not dropped:
+        return
+    keys = ", ".join(repr(labels[name]) for name in dropped)
+    kind = "name" if spec.method == "single" else spec.column_keys
+    raise StoredOtherwise(
+        f"ServiceNow took rows into {spec.table} but stored nothing in {', '.join(dropped)}: it does not know the "
+        f"{kind} {keys}. Correct the column or its label in the mapping, or 'column_keys' in the extra "
+        "of the ServiceNow connection. Nothing more was sent."
+    )
+
+
+def _refuse_cut(spec: LoadSpec, name: str) -> None:
+    if name in spec.may_be_cut:
+        log.warning("ServiceNow cuts values of %s: its column in %s is too short.", name, spec.table)
+        return
+    raise StoredOtherwise(
+        f"ServiceNow cut a value of {name}: its column in {spec.table} is too short. Widen it in ServiceNow, or "
+        f'allow the cut with too_long = "cut" for {name} in the mapping. Nothing more was sent.'
+    )
 
 
 def _pairs(chunk: Chunk, rows: Sequence[Row], keys: Sequence[str]) -> Iterable[tuple[Row, Row]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import pandas as pd
 
@@ -13,19 +14,29 @@ Record = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive rows of a frame, by column name, without empty cells; ``first_row`` is their position in it."""
+    """Some rows of a frame: their positions in it, and the rows by column name, without empty cells."""
 
-    first_row: int
+    rows: tuple[int, ...]
     records: tuple[Record, ...]
 
     @property
     def name(self) -> str:
-        """A name for the chunk's files, ordered like the rows."""
-        return f"rows-{self.first_row:08d}-{self.first_row + len(self.records) - 1:08d}"
+        """A name for the chunk's files: no two chunks of other rows share it."""
+        first, last = self.rows[0], self.rows[-1]
+        gaps = "" if last - first + 1 == len(self.rows) else f"-{_digest(self.rows)}"
+        return f"rows-{first:08d}-{last:08d}{gaps}"
 
     def keyed_by(self, labels: Mapping[str, str]) -> list[Record]:
         """Return the records with each column name replaced by its label."""
         return [{labels[name]: value for name, value in record.items()} for record in self.records]
+
+    def halves(self) -> tuple["Chunk", "Chunk"]:
+        """Return the chunk's two halves; it must have two rows at least."""
+        middle = len(self.rows) // 2
+        return (
+            Chunk(self.rows[:middle], self.records[:middle]),
+            Chunk(self.rows[middle:], self.records[middle:]),
+        )
 
 
 def staging_columns(frame: pd.DataFrame) -> list[str]:
@@ -48,15 +59,26 @@ def to_records(frame: pd.DataFrame, columns: Sequence[str]) -> list[Record]:
     ]
 
 
-def iter_chunks(records: Sequence[Record], *, chunk_rows: int, max_bytes: int = MAX_BODY_BYTES) -> Iterator[Chunk]:
-    """Yield chunks of at most ``chunk_rows`` rows and about ``max_bytes`` bytes of body."""
-    first_row, size_bytes, batch = 0, 0, list[Record]()
-    for record in records:
-        record_bytes = len(encode(record)) + 1
+def pick(records: Sequence[Record], rows: Sequence[int]) -> Chunk:
+    """Return the chunk of some rows of a frame."""
+    return Chunk(tuple(rows), tuple(records[row] for row in rows))
+
+
+def iter_chunks(
+    records: Sequence[Record], rows: Sequence[int], *, chunk_rows: int, max_bytes: int = MAX_BODY_BYTES
+) -> Iterator[Chunk]:
+    """Yield the chunks of some rows of a frame, each of at most ``chunk_rows`` rows and about ``max_bytes`` bytes."""
+    size_bytes, batch = 0, list[int]()
+    for row in rows:
+        record_bytes = len(encode(records[row])) + 1
         if batch and (len(batch) == chunk_rows or size_bytes + record_bytes > max_bytes):
-            yield Chunk(first_row, tuple(batch))
-            first_row, size_bytes, batch = first_row + len(batch), 0, []
-        batch.append(record)
+            yield pick(records, batch)
+            size_bytes, batch = 0, []
+        batch.append(row)
         size_bytes += record_bytes
     if batch:
-        yield Chunk(first_row, tuple(batch))
+        yield pick(records, batch)
+
+
+def _digest(rows: Sequence[int]) -> str:
+    return blake2b(repr(tuple(rows)).encode(), digest_size=4).hexdigest()

@@ -1,35 +1,46 @@
 """Load one staging frame: cut it, send it, wait for the transforms, keep one verdict per row."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import TypeVar
 
 from include.errors import RetryLater, SetupWrong
-from include.loading.canary import check_canary
-from include.loading.chunks import Chunk, iter_chunks, staging_columns, to_records
-from include.loading.receipts import Receipts
-from include.loading.settle import settle
-from include.loading.spec import LoadSpec, RowVerdict
+from include.loading.bulk import Bulk
+from include.loading.canary import BULK_ROWS, check_canary, choose_canary
+from include.loading.chunks import Chunk, Record, iter_chunks, pick, staging_columns, to_records
+from include.loading.labels import labels_of
+from include.loading.one_by_one import OneByOne
+from include.loading.receipts import Begun, Receipts, Sent
+from include.loading.spec import LoadSpec
 from include.loading.transforms import Waiting
-from include.loading.verdicts import StoredOtherwise, from_map_results
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.dictionary import default_label, read_staging_columns, require_columns
-from include.servicenow.import_sets import ImportSet, insert_multiple, insert_one
-from include.servicenow.judge import Refused
 from include.storage import StoragePath, read_frame
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_MAX_ROUNDS = 12
+"""How often rows that a broken-off transform left behind are sent again, in ever smaller chunks."""
+
+_SINGLE_CHUNK_ROWS = 50
+"""Rows between two receipts where they are sent one by one: what a kill makes the next try look for."""
+
+_CANARY_FROM_ROWS = 500
+"""Among how many of the first rows the canary is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """Rows by outcome, and what the load cost."""
+    """Rows by outcome, and what the load cost: requests, among them repetitions, and the seconds waited for these."""
 
     rows: int
     outcomes: dict[str, int]
     requests: int
+    retries: int = 0
+    waited_s: float = 0.0
 
 
 def load_frame(
@@ -37,158 +48,174 @@ def load_frame(
 ) -> LoadResult:
     """Load the Parquet frame at ``frame_path`` and return what came of its rows.
 
-    Started again on the same frame, it goes on where it was: chunks with verdicts are left alone, chunks that were
-    acknowledged are asked about. When a chunk fails, the others that were sent still get their verdicts before the
-    error is raised.
+    Started again on the same frame, it goes on where it was: rows with verdicts are left alone, rows that were
+    acknowledged are asked about, rows that were begun are looked for. When a chunk fails, the others that were sent
+    still get their verdicts before the error is raised.
     """
     frame = read_frame(frame_path)
     columns = staging_columns(frame)
-    labels = _labels(client, spec, columns)
+    labels = labels_of(client, spec, columns)
     receipts = Receipts(frame_path)
-    chunks = list(iter_chunks(to_records(frame, columns), chunk_rows=spec.chunk_rows))
-    _Load(client, spec, receipts, labels, waiting or Waiting()).run(chunks)
-    return LoadResult(rows=len(frame), outcomes=receipts.count(), requests=client.requests.total)
+    with _Load(client, spec, receipts, to_records(frame, columns), labels, waiting=waiting or Waiting()) as load:
+        load.run()
+    cost = client.requests
+    return LoadResult(len(frame), receipts.count(), cost.total, cost.retries, round(cost.waited_s, 1))
 
 
-def _labels(client: ServiceNowClient, spec: LoadSpec, columns: Iterable[str]) -> dict[str, str]:
-    """Return the key of each column in a request; the dictionary's label beats the spec's, which beats the default."""
-    names = list(columns)
-    known = read_staging_columns(client, spec.table)
-    if known is None:
-        log.warning("sys_dictionary may not be read: labels and columns of %s cannot be checked.", spec.table)
-    require_columns(spec.table, names, known)
-    if spec.method == "single" or spec.column_keys == "name":
-        return {name: name for name in names}
-    labels = {name: known[name].label if known else spec.labels.get(name, default_label(name)) for name in names}
-    _refuse_shared_labels(spec.table, labels)
-    return labels
+def ask_again(
+    client: ServiceNowClient, spec: LoadSpec, frame_path: StoragePath, *, waiting: Waiting | None = None
+) -> frozenset[int]:
+    """Settle what an earlier try on a frame had sent or begun; send nothing, and wait for no transform.
 
-
-def _refuse_shared_labels(table: str, labels: Mapping[str, str]) -> None:
-    """Two columns of one label cannot both be sent by label; ServiceNow compares labels without case."""
-    names: dict[str, list[str]] = {}
-    for name, label in labels.items():
-        names.setdefault(label.casefold(), []).append(name)
-    shared = [" and ".join(group) for group in names.values() if len(group) > 1]
-    if shared:
-        raise SetupWrong(
-            f"In {table} the columns {', '.join(shared)} have the same label, so that insertMultiple cannot tell them "
-            "apart. Change a label in ServiceNow, or map insertMultiple to column names and set 'column_keys' = 'name' "
-            "in the extra of the ServiceNow connection."
-        )
+    Returns the positions of the rows that are in ServiceNow and not transformed yet. Raises what stood in the way of
+    asking, but for transforms that have not ended.
+    """
+    receipts = Receipts(frame_path)
+    if not receipts.has_open():
+        return frozenset()
+    frame = read_frame(frame_path)
+    columns = staging_columns(frame)
+    impatient, names = replace(spec, transform_timeout_s=0), {name: name for name in columns}
+    with _Load(client, impatient, receipts, to_records(frame, columns), names, waiting=waiting or Waiting()) as load:
+        errors = load.ask()
+    _raise_first([error for error in errors if not (isinstance(error, RetryLater) and error.maybe_done)])
+    return frozenset(row for sent in receipts.sent() for row in sent.rows)
 
 
 class _Load:
-    """One load under way; holds what its steps share."""
+    """One load under way: its threads, each with a session of its own, and what its steps share."""
 
     def __init__(
         self,
         client: ServiceNowClient,
         spec: LoadSpec,
         receipts: Receipts,
-        labels: dict[str, str],
+        records: Sequence[Record],
+        labels: Mapping[str, str],
+        *,
         waiting: Waiting,
     ) -> None:
         self._client = client
         self._spec = spec
         self._receipts = receipts
+        self._records = records
         self._labels = labels
-        self._waiting = waiting
-        self._multi_import_set = ""
-        self._late = False
+        self._bulk = Bulk(client, spec, receipts, labels, waiting)
+        self._single = OneByOne(client, spec, receipts, waiting)
+        self._pool = ThreadPoolExecutor(spec.concurrency, thread_name_prefix="load")
         self._proven = False
 
-    def run(self, chunks: list[Chunk]) -> None:
-        """Bring every chunk to its verdicts.
+    def __enter__(self) -> "_Load":
+        return self
 
-        What an earlier try sent is asked about before anything is sent. The first chunk goes alone: it proves the
-        set-up before the rest is sent.
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def run(self) -> None:
+        """Bring every row to its verdict.
+
+        What an earlier try sent is asked about before anything is sent. A few rows go ahead and prove the set-up before
+        the rest is sent.
         """
-        open_chunks = [chunk for chunk in chunks if not self._receipts.is_settled(chunk)]
-        if len(open_chunks) < len(chunks):
-            log.info(
-                "%d of %d chunks have their verdicts from an earlier try.", len(chunks) - len(open_chunks), len(chunks)
+        _raise_first(self.ask())
+        open_rows = self._open_rows()
+        if len(open_rows) > BULK_ROWS and not self._proven:
+            self._send_canary(open_rows[:_CANARY_FROM_ROWS])
+        for divided in range(_MAX_ROUNDS):
+            if not (open_rows := self._open_rows()):
+                return
+            chunk_rows = max(1, self._chunk_rows >> divided)
+            self._load(list(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows)))
+        if left := len(self._open_rows()):
+            raise RetryLater(
+                f"{left} rows of {self._spec.table} were sent {_MAX_ROUNDS} times, and each time ServiceNow broke off "
+                "their transform or lost their import set; its import log says why.",
+                maybe_done=True,
             )
-        acknowledged = [chunk for chunk in open_chunks if self._receipts.sent(chunk)]
-        _raise_first(self._each(self._settle, acknowledged, go_on=True))
-        unsent = [chunk for chunk in open_chunks if chunk not in acknowledged]
-        if self._spec.method == "single":
-            self._load_one_by_one(unsent)
-        elif unsent:
-            self._load_in_bulk(unsent[0], unsent[1:])
 
-    def _load_in_bulk(self, first: Chunk, rest: list[Chunk]) -> None:
-        self._send(first)
-        self._settle(first)
-        errors = self._each(self._send, rest)
-        errors += self._each(self._settle, [chunk for chunk in rest if self._receipts.sent(chunk)], go_on=True)
-        _raise_first(errors)
+    def ask(self) -> list[BaseException]:
+        """Learn what became of all that an earlier try sent or began; return what stood in the way."""
+        errors = self._each(self._look_for, self._receipts.begun(), go_on=True)
+        return errors + self._settle()
 
-    def _load_one_by_one(self, chunks: list[Chunk]) -> None:
-        _raise_first(self._each(self._send_one_by_one, chunks[:1]))
-        _raise_first(self._each(self._send_one_by_one, chunks[1:]))
+    @property
+    def _in_bulk(self) -> bool:
+        return self._spec.method == "insert_multiple"
 
-    def _each(self, step: Callable[[Chunk], None], chunks: list[Chunk], *, go_on: bool = False) -> list[BaseException]:
-        """Run a step for every chunk on the load's threads and return the errors; after one, start no more chunks.
+    @property
+    def _chunk_rows(self) -> int:
+        return self._spec.chunk_rows if self._in_bulk else min(_SINGLE_CHUNK_ROWS, self._spec.chunk_rows)
+
+    def _open_rows(self) -> list[int]:
+        settled = self._receipts.settled_rows()
+        return [row for row in range(len(self._records)) if row not in settled]
+
+    def _send_canary(self, rows: Sequence[int]) -> None:
+        """Send a few rows alone; SetupWrong when ServiceNow refuses even to take any of them."""
+        canary = choose_canary(self._records, rows)
+        self._load([pick(self._records, canary)])
+        verdicts = self._receipts.read_verdicts()
+        of_canary = verdicts[verdicts["row"].isin(canary)]
+        if len(of_canary) == len(canary) and (of_canary["import_set"] == "").all():
+            raise SetupWrong(
+                f"ServiceNow refuses every request into {self._spec.table}, so nothing more was sent. It says: "
+                f"{of_canary['message'].iloc[0]}"
+            )
+
+    def _load(self, chunks: list[Chunk]) -> None:
+        """Send chunks and learn their verdicts; as long as nothing is proven, the first goes alone."""
+        for group in [chunks] if self._proven else [chunks[:1], chunks[1:]]:
+            errors = self._each(self._send, group)
+            _raise_first(errors + self._settle())
+
+    def _send(self, chunk: Chunk) -> None:
+        if self._in_bulk:
+            self._bulk.send(chunk)
+        else:
+            self._single.send(chunk, check=self._check)
+
+    def _look_for(self, begun: Begun) -> None:
+        chunk = pick(self._records, begun.rows)
+        if self._in_bulk:
+            self._bulk.look_for(chunk, begun)
+        else:
+            self._single.look_for(chunk, begun)
+
+    def _settle(self) -> list[BaseException]:
+        """Learn the verdicts of everything that was acknowledged; one that cannot be told does not hide the others."""
+
+        def settle(sent: Sent) -> None:
+            self._bulk.settle(pick(self._records, sent.rows), sent, check=self._check)
+
+        return self._each(settle, self._receipts.sent(), go_on=True)
+
+    def _check(self, chunk: Chunk, import_set: str) -> None:
+        if not self._proven:
+            check_canary(self._client, self._spec, chunk, import_set, self._labels)
+            self._proven = True
+
+    def _each(self, step: Callable[[T], None], items: Iterable[T], *, go_on: bool = False) -> list[BaseException]:
+        """Run a step for every item on the load's threads and return the errors; after one, start no more items.
 
         ``go_on`` starts them all the same.
         """
         failed = Event()
 
-        def guarded(chunk: Chunk) -> None:
+        def guarded(item: T) -> None:
             if failed.is_set():
                 return
             try:
-                step(chunk)
+                step(item)
             except BaseException:
                 if not go_on:
                     failed.set()
                 raise
 
-        with ThreadPoolExecutor(self._spec.concurrency, thread_name_prefix="load") as pool:
-            futures = [pool.submit(guarded, chunk) for chunk in chunks]
-        errors = (future.exception() for future in futures)
+        futures = [self._pool.submit(guarded, item) for item in items]
+        errors = [future.exception() for future in futures]
         return [error for error in errors if error]
 
-    def _send(self, chunk: Chunk) -> None:
-        import_set = insert_multiple(
-            self._client, self._spec.table, chunk.keyed_by(self._labels), multi_import_set=self._multi_import_set
-        )
-        self._multi_import_set = self._multi_import_set or import_set.multi_import_set
-        self._receipts.note_sent(chunk, import_set)
-        log.info("Sent %s of %s as import set %s.", chunk.name, self._spec.table, import_set.sys_id)
 
-    def _settle(self, chunk: Chunk) -> None:
-        import_set = self._receipts.sent(chunk) or ImportSet("")
-        # Once one chunk came too late, the others are looked at without waiting: the queue behind them is the same.
-        spec = replace(self._spec, transform_timeout_s=0) if self._late else self._spec
-        try:
-            verdicts = settle(self._client, spec, chunk, import_set.sys_id, waiting=self._waiting)
-            if not self._proven:
-                check_canary(self._client, spec, chunk, import_set.sys_id, self._labels)
-                self._proven = True
-        except (StoredOtherwise, Refused):
-            self._receipts.forget_sent(chunk)  # once the cause is mended, these rows have to be sent again
-            raise
-        except RetryLater:
-            self._late = True
-            raise
-        self._keep(chunk, verdicts)
-
-    def _send_one_by_one(self, chunk: Chunk) -> None:
-        verdicts = [
-            from_map_results(row, insert_one(self._client, self._spec.table, record))
-            for row, record in enumerate(chunk.records, chunk.first_row)
-        ]
-        self._keep(chunk, verdicts)
-
-    def _keep(self, chunk: Chunk, verdicts: list[RowVerdict]) -> None:
-        self._receipts.note_verdicts(chunk, verdicts)
-        counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in {v.outcome for v in verdicts}}
-        told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
-        log.info("%s of %s: %s.", chunk.name, self._spec.table, told)
-
-
-def _raise_first(errors: list[BaseException]) -> None:
+def _raise_first(errors: Sequence[BaseException]) -> None:
     if errors:
         raise errors[0]

@@ -34,7 +34,13 @@ class RowVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LoadSpec:
-    """Where rows go and how; ``labels`` are used as keys where ``column_keys`` is "label"."""
+    """Where rows go and how.
+
+    ``labels`` are used as keys where ``column_keys`` is "label". Values of ``may_be_cut`` columns may be shortened by
+    ServiceNow; a cut in any other stops the load. ``lost_answer_wait_s``: for how long ServiceNow may be at work on a
+    request whose answer was lost (its own quota for the Import Set API is 60 s). ``forget_after_s``: an import set that
+    was sent so long ago and is still not transformed is given up, and its rows are sent again.
+    """
 
     table: str
     key_columns: tuple[str, ...]
@@ -44,6 +50,9 @@ class LoadSpec:
     chunk_rows: int = 500
     concurrency: int = 4
     transform_timeout_s: float = 1800.0
+    may_be_cut: frozenset[str] = frozenset()
+    lost_answer_wait_s: float = 60.0
+    forget_after_s: float = 6 * 3600.0
 
     def __post_init__(self) -> None:
         if not self.table or not self.key_columns:

@@ -1,11 +1,13 @@
 """Tell when an import set's transform has ended, from whatever the account may read of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from include.errors import RetryLater, SetupWrong
 from include.loading.spec import LoadSpec
+from include.loading.verdicts import is_pending
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.import_sets import RunCounters, read_import_rows, read_runs, read_state
 from include.servicenow.judge import AccessDenied
@@ -13,30 +15,39 @@ from include.servicenow.judge import AccessDenied
 FIRST_POLL_S = 0.25
 LONGEST_POLL_S = 5.0
 
-_SET_ENDED = ("processed", "error", "cancelled", "complete", "complete_with_errors")
-_RUN_ENDED = ("complete", "complete_with_errors", "complete with errors", "cancelled", "did_not_complete")
+_SET_DONE = ("processed", "complete", "complete_with_errors")
+_SET_BROKEN = ("error", "cancelled")
+_RUN_DONE = ("complete", "complete_with_errors", "complete with errors")
+_RUN_BROKEN = ("cancelled", "did_not_complete", "did not complete", "error")
 _POLLS_BETWEEN_RUNS = 8
-_ROW_NOT_YET = ("", "pending")
+
+
+class Ending(StrEnum):
+    """How a transform ended: DONE, or BROKEN, where rows may be left that nothing will transform any more."""
+
+    DONE = "done"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How time passes while a transform runs; tests bring their own."""
+    """How time passes while a transform runs; tests bring their own. ``wall_s`` is the date, in unix seconds."""
 
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    wall_s: Callable[[], float] = time.time
 
 
 def wait_for_transform(
     client: ServiceNowClient, spec: LoadSpec, import_set: str, *, rows: int, waiting: Waiting
-) -> None:
-    """Return once the transform of an import set of so many ``rows`` has ended.
+) -> Ending:
+    """Return how the transform of an import set of so many ``rows`` ended, once it has.
 
     Raises RetryLater when it takes longer than the spec allows, SetupWrong when the account may read nothing of it.
     """
     deadline_s = waiting.now_s() + spec.transform_timeout_s
-    pause_s, polls = FIRST_POLL_S, 0
-    while not _has_ended(client, spec, import_set, rows=rows, poll=(polls := polls + 1)):
+    pause_s, polls = FIRST_POLL_S, 1
+    while not (ending := _ending(client, spec, import_set, rows=rows, poll=polls)):
         if waiting.now_s() >= deadline_s:
             raise RetryLater(
                 f"The transform of import set {import_set} in {spec.table} has not ended after "
@@ -45,7 +56,8 @@ def wait_for_transform(
                 maybe_done=True,
             )
         waiting.sleep(pause_s)
-        pause_s = min(LONGEST_POLL_S, pause_s * 1.5)
+        pause_s, polls = min(LONGEST_POLL_S, pause_s * 1.5), polls + 1
+    return ending
 
 
 def runs_of(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
@@ -56,22 +68,30 @@ def runs_of(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
         return []
 
 
-def is_pending(state: str) -> bool:
-    """Say whether a staging row's state means that its transform is still to come."""
-    return state.lower() in _ROW_NOT_YET
+def is_broken(runs: Sequence[RunCounters]) -> bool:
+    """Say whether a run of an import set was broken off."""
+    return any(run.state in _RUN_BROKEN for run in runs)
 
 
-def _has_ended(client: ServiceNowClient, spec: LoadSpec, import_set: str, *, rows: int, poll: int) -> bool:
-    """Believe the import set's state; ask its runs, then its rows, where that says nothing."""
+def _ending(client: ServiceNowClient, spec: LoadSpec, import_set: str, *, rows: int, poll: int) -> Ending | None:
+    """Believe the import set's state; ask its runs, then its rows, where that says nothing. None while it goes on."""
     state = _state(client, import_set)
-    if state in _SET_ENDED:
-        return True
+    if state in _SET_DONE:
+        return Ending.DONE
+    if state in _SET_BROKEN:
+        return Ending.BROKEN
     if state and poll % _POLLS_BETWEEN_RUNS:
-        return False
+        return None
     runs = runs_of(client, import_set)
     if runs:
-        return all(run.state in _RUN_ENDED and run.counted >= rows for run in runs)
-    return not state and _rows_have_ended(client, spec, import_set, rows=rows)
+        return _ending_of(runs, rows)
+    return Ending.DONE if not state and _rows_have_ended(client, spec, import_set, rows=rows) else None
+
+
+def _ending_of(runs: Sequence[RunCounters], rows: int) -> Ending | None:
+    if is_broken(runs):
+        return Ending.BROKEN
+    return Ending.DONE if all(run.state in _RUN_DONE and run.counted >= rows for run in runs) else None
 
 
 def _state(client: ServiceNowClient, import_set: str) -> str:

@@ -14,6 +14,8 @@ SUCCESS_STATES = (Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED)
 IGNORED_BY_SCRIPT = "row transform ignored"
 """In lower case, what ServiceNow says, alone or among others, of a row that a script told it to leave."""
 
+_ROW_NOT_YET = ("", "pending")
+
 _WORST_FIRST = (Outcome.ERROR, Outcome.SKIPPED, Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED, Outcome.IGNORED)
 
 
@@ -33,26 +35,40 @@ def only_success(counters: RunCounters) -> Outcome | None:
 
 
 def join(
-    chunk: Chunk, rows: Sequence[Row], *, keys: Sequence[str], import_set: str, others: Outcome | None
+    chunk: Chunk,
+    rows: Sequence[Row],
+    *,
+    keys: Sequence[str],
+    import_set: str,
+    others: Outcome | None,
+    whole: bool = True,
 ) -> list[RowVerdict]:
-    """Return one verdict per row of a chunk, from staging rows joined by key.
+    """Return the verdicts of a chunk's rows, from staging rows joined by key; a row that is still pending has none.
 
-    A row without a staging row gets ``others``; where that is None, ServiceNow did not store it, which is an error.
+    A row without a staging row gets ``others``; where that is None, ServiceNow did not store it, which is an error, but
+    in an import set that is not ``whole``, where it has no verdict.
     Raises StoredOtherwise when staging rows carry keys that were not sent: the instance mapped the columns differently.
     """
     by_key = _group(rows, keys)
     verdicts = []
-    for position, record in enumerate(chunk.records, chunk.first_row):
+    for position, record in zip(chunk.rows, chunk.records, strict=True):
         matches = by_key.get(key_of(record, keys))
-        if matches:
-            outcome, message = _outcome(matches.pop(0))
-        elif others is not None:
-            outcome, message = others, ""
-        else:
-            outcome, message = Outcome.ERROR, "ServiceNow holds no staging row for it; a row may have 8126 bytes."
-        verdicts.append(RowVerdict(position, outcome, message, import_set))
+        found = _outcome(matches.pop(0)) if matches else _absent(others, whole=whole)
+        if found:
+            verdicts.append(RowVerdict(position, *found, import_set))
     _refuse_strangers(by_key, keys)
     return verdicts
+
+
+def of_staging_row(position: int, row: Row, import_set: str) -> RowVerdict | None:
+    """Return the verdict that one staging row tells; None while it is pending."""
+    found = _outcome(row)
+    return RowVerdict(position, *found, import_set) if found else None
+
+
+def is_pending(state: str) -> bool:
+    """Say whether a staging row's state means that its transform is still to come."""
+    return state.lower() in _ROW_NOT_YET
 
 
 def from_map_results(row: int, results: Sequence[MapResult]) -> RowVerdict:
@@ -82,8 +98,16 @@ def _row_number(row: Row) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _outcome(row: Row) -> tuple[Outcome, str]:
+def _absent(others: Outcome | None, *, whole: bool) -> tuple[Outcome, str] | None:
+    if others is not None:
+        return others, ""
+    return (Outcome.ERROR, "ServiceNow holds no staging row for it; a row may have 8126 bytes.") if whole else None
+
+
+def _outcome(row: Row) -> tuple[Outcome, str] | None:
     state, comment = row.get("sys_import_state", "").lower(), row.get("sys_import_state_comment", "")
+    if is_pending(state):
+        return None
     outcome = _status_outcome(state, comment)
     return outcome, "" if outcome in SUCCESS_STATES else comment or f"ServiceNow gave no reason (state {state!r})."
 

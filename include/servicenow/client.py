@@ -1,17 +1,20 @@
 """Requests to one ServiceNow instance: signed in, judged, tried again, one session per thread."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import requests
 
-from include.errors import SetupWrong
+from include.errors import RetryLater, SetupWrong
 from include.servicenow.judge import TokenRefused, judge
 from include.servicenow.oauth import TokenSource
 from include.servicenow.settings import ServiceNowSettings
 from include.web.retry import RetryPolicy
-from include.web.transport import Answer, Bearer, RequestCount, new_session, send
+from include.web.transport import CONNECT_TIMEOUT_S, Answer, Bearer, RequestCount, new_session, send
+
+T = TypeVar("T")
 
 
 class ServiceNowClient:
@@ -23,23 +26,46 @@ class ServiceNowClient:
         self._retry = retry or RetryPolicy()
         self._tokens = TokenSource(settings, self.requests, self._retry)
         self._threads = threading.local()
+        self._dated: tuple[float, float] | None = None
 
     def get(self, path: str, **params: Any) -> tuple[Any, Mapping[str, str]]:
         """Return the JSON and the headers of ``GET /api/now/<path>``.
 
         Raises SetupWrong (AccessDenied for 403), RetryLater, Refused or AnswerUnusable.
         """
-        return self._retry.call(lambda: self._send("GET", path, params=params), repeat_unsure=True)
+        return self._retry.call(lambda: self._send("GET", path, params=params), repeat_unsure=True, count=self.requests)
 
-    def post(self, path: str, body: bytes, **params: Any) -> Any:
-        """Return the JSON of ``POST /api/now/<path>``.
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        read: Callable[[Any], T],
+        recall: Callable[[RetryLater], T | None],
+        **params: str,
+    ) -> T:
+        """Return what ``read`` makes of the JSON of ``POST /api/now/<path>``.
 
-        A request that ServiceNow may have worked on already is not repeated: RetryLater with ``maybe_done``.
+        Where the work may have been done although its answer was lost, ``recall`` looks for it before anything is sent
+        again: it returns what was done, or None where it was not. Raises as ``get`` does.
         """
-        json_headers = {"Content-Type": "application/json"}
-        return self._retry.call(
-            lambda: self._send("POST", path, params=params, data=body, headers=json_headers)[0], repeat_unsure=False
-        )
+        options = {"params": params, "data": body, "headers": {"Content-Type": "application/json"}}
+
+        def attempt() -> T:
+            try:
+                return read(self._send("POST", path, **options)[0])
+            except RetryLater as lost:
+                done = _recalled(recall, lost) if lost.maybe_done else None
+                if done is not None:
+                    return done
+                raise RetryLater(str(lost), after_s=lost.after_s) from None
+
+        return self._retry.call(attempt, repeat_unsure=False, count=self.requests)
+
+    def server_now_s(self) -> float | None:
+        """Return the instance's present in unix seconds, as its last answer dated itself; None before the first."""
+        dated = self._dated
+        return dated[0] + time.monotonic() - dated[1] if dated else None
 
     def check_sign_in(self) -> None:
         """Fetch a token and nothing else; SetupWrong says what the connection lacks."""
@@ -62,15 +88,19 @@ class ServiceNowClient:
 
     def _send_with(self, token: str, method: str, path: str, options: Mapping[str, Any]) -> Answer:
         headers = {"Accept": "application/json", **options.get("headers", {})}
-        return send(
+        answer = send(
             self._session,
             method,
             f"{self.settings.base_url}/api/now/{path}",
             label=f"{method} /api/now/{path}",
             count=self.requests,
             auth=Bearer(token),
+            timeout=(CONNECT_TIMEOUT_S, self.settings.read_timeout_s),
             **{**options, "headers": headers},
         )
+        if answer.date_s is not None:
+            self._dated = (answer.date_s, time.monotonic())
+        return answer
 
     @property
     def _session(self) -> requests.Session:
@@ -79,3 +109,11 @@ class ServiceNowClient:
             session = new_session(verify=self.settings.verify, proxies=self.settings.proxies)
             self._threads.session = session
         return session
+
+
+def _recalled(recall: Callable[[RetryLater], T | None], lost: RetryLater) -> T | None:
+    """Ask what became of a write; as long as that cannot be told, it may be done, and is not repeated."""
+    try:
+        return recall(lost)
+    except RetryLater as error:
+        raise RetryLater(f"{lost} What became of it cannot be told: {error}", maybe_done=True) from None

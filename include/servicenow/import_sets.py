@@ -5,13 +5,14 @@ insertMultiple answers two sys_ids and no row results, and transforms later; cou
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.errors import AnswerUnusable
+from include.errors import RetryLater
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.table_api import Row, fetch_row, iter_rows
+from include.servicenow.judge import AnswerLost
+from include.servicenow.table_api import Row, fetch_newest, fetch_row, iter_rows
 
 MAX_BODY_BYTES = 8_000_000
 """A little under glide.rest.max_content_length's default of 10 MB (KB0747638)."""
@@ -19,10 +20,11 @@ MAX_BODY_BYTES = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class ImportSet:
-    """The sys_ids that insertMultiple answers."""
+    """The sys_ids that insertMultiple answers; ``whole`` is False where the set may hold only some of the rows."""
 
     sys_id: str
     multi_import_set: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +62,45 @@ class RunCounters:
 
 
 def insert_multiple(
-    client: ServiceNowClient, table: str, records: Sequence[Mapping[str, str]], *, multi_import_set: str = ""
+    client: ServiceNowClient,
+    table: str,
+    records: Sequence[Mapping[str, str]],
+    *,
+    recall: Callable[[RetryLater], ImportSet | None],
+    multi_import_set: str = "",
 ) -> ImportSet:
     """Send records into one new import set; its transform runs later unless the instance says otherwise.
 
-    Raises RetryLater with ``maybe_done`` where the answer was lost; AccessDenied, Refused or AnswerUnusable otherwise.
+    ``recall`` finds the import set of a request whose answer was lost, so that it is not sent twice without need.
+    Raises RetryLater, AccessDenied, NoSuchTable or Refused.
     """
     params = {"multi_import_set_id": multi_import_set} if multi_import_set else {}
-    body = client.post(f"import/{table}/insertMultiple", encode({"records": list(records)}), **params)
-    if not isinstance(body, dict) or not isinstance(body.get("import_set_id"), str) or not body["import_set_id"]:
-        raise AnswerUnusable(f"insertMultiple into {table} answered without an 'import_set_id'.")
-    return ImportSet(body["import_set_id"], str(body.get("multi_import_set_id") or ""))
+
+    def read(body: Any) -> ImportSet:
+        if not isinstance(body, dict) or not isinstance(body.get("import_set_id"), str) or not body["import_set_id"]:
+            raise AnswerLost(f"insertMultiple into {table} answered without an 'import_set_id'.")
+        return ImportSet(body["import_set_id"], str(body.get("multi_import_set_id") or ""))
+
+    body = encode({"records": list(records)})
+    return client.post(f"import/{table}/insertMultiple", body, read=read, recall=recall, **params)
 
 
-def insert_one(client: ServiceNowClient, table: str, record: Mapping[str, str]) -> list[MapResult]:
-    """Send one record and return what each transform map made of it at once."""
-    body = client.post(f"import/{table}", encode(dict(record)))
-    results = body.get("result") if isinstance(body, dict) else None
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise AnswerUnusable(f"POST /api/now/import/{table} answered without a list in 'result'.")
-    return [_map_result(result, str(body.get("import_set") or "")) for result in results]
+def insert_one(
+    client: ServiceNowClient,
+    table: str,
+    record: Mapping[str, str],
+    *,
+    recall: Callable[[RetryLater], list[MapResult] | None],
+) -> list[MapResult]:
+    """Send one record and return what each transform map made of it at once; ``recall`` as for insert_multiple."""
+
+    def read(body: Any) -> list[MapResult]:
+        results = body.get("result") if isinstance(body, dict) else None
+        if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+            raise AnswerLost(f"POST /api/now/import/{table} answered without a list in 'result'.")
+        return [_map_result(result, str(body.get("import_set") or "")) for result in results]
+
+    return client.post(f"import/{table}", encode(dict(record)), read=read, recall=recall)
 
 
 def read_state(client: ServiceNowClient, import_set: str) -> str:
@@ -106,6 +127,16 @@ def read_import_rows(
         for row in rows
         if _belongs(row, "sys_import_set", import_set) and row.get("sys_import_state", "").lower() not in without_states
     ]
+
+
+def read_newest_rows(
+    client: ServiceNowClient, table: str, key: Mapping[str, str], *, columns: Sequence[str], limit: int = 20
+) -> list[Row]:
+    """Return the newest staging rows with some values, whatever import set they are in; newest first."""
+    query = "^".join(f"{name}={value}" for name, value in key.items())
+    own = ("sys_id", "sys_import_set", "sys_import_state", "sys_import_state_comment", "sys_created_on")
+    rows = fetch_newest(client, table, query=query, fields=(*own, *columns), limit=limit)
+    return [row for row in rows if all(row.get(name, "").casefold() == value.casefold() for name, value in key.items())]
 
 
 def encode(body: Any) -> bytes:

@@ -19,11 +19,30 @@ class AccessDenied(SetupWrong):
 
 
 class Refused(AnswerUnusable):
-    """ServiceNow refused the request as such: a table that is not there, a body that it cannot take."""
+    """ServiceNow refused the request as such: a body that it cannot take, a record that is not there."""
+
+
+class NoSuchTable(Refused, SetupWrong):
+    """The instance has no table of that name."""
+
+
+class AnswerLost(RetryLater):
+    """ServiceNow has ended its work on the request, but its answer does not say what became of it."""
+
+    def __init__(self, message: str, *, after_s: float | None = None) -> None:
+        super().__init__(message, after_s=after_s, maybe_done=True)
+
+
+_GATEWAY = (502, 504)
+"""Answered by what stands before the instance, which may still be working on the request."""
 
 
 def judge(answer: Answer) -> Any:
-    """Return the JSON value of a success; raise what to do about anything else."""
+    """Return the JSON value of a success; raise what to do about anything else.
+
+    Done: the value. Row or request refused: Refused. Try again, when, and whether the work may be done already:
+    RetryLater. Wrong set-up: SetupWrong (AccessDenied, NoSuchTable). No longer signed in: TokenRefused.
+    """
     status, request = answer.status, answer.request
     if status in (200, 201):
         return _json(answer)
@@ -38,14 +57,20 @@ def judge(answer: Answer) -> Any:
         )
     if status == 429:
         raise RetryLater(f"{request}: ServiceNow's rate limit is reached (HTTP 429).", after_s=answer.retry_after_s)
+    if status in _GATEWAY or status == 408:
+        message = f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}."
+        raise RetryLater(message, after_s=answer.retry_after_s, maybe_done=True)
     if status >= 500:
-        raise RetryLater(
-            f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.",
-            after_s=answer.retry_after_s,
-            maybe_done=True,
+        raise AnswerLost(
+            f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.", after_s=answer.retry_after_s
         )
     if 300 <= status < 400:
         raise SetupWrong(f"{request}: ServiceNow answered a redirect (HTTP {status}); check the connection's host.")
+    if status == 400 and b"Invalid table" in answer.body:
+        raise NoSuchTable(
+            f"{request}: ServiceNow answered HTTP 400{_detail(answer)}. Check that the Kandji app is installed, and "
+            "the staging table's name in the mapping."
+        )
     raise Refused(f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.")
 
 
@@ -55,8 +80,11 @@ def _json(answer: Answer) -> Any:
         hint = (
             "is hibernating; sign in to wake it" if b"hibernating" in answer.body.lower() else "may be in maintenance"
         )
-        raise RetryLater(f"{answer.request}: ServiceNow answered a web page instead of JSON; the instance {hint}.")
-    return answer.json()
+        raise AnswerLost(f"{answer.request}: ServiceNow answered a web page instead of JSON; the instance {hint}.")
+    try:
+        return answer.json()
+    except AnswerUnusable as error:
+        raise AnswerLost(str(error)) from None
 
 
 def _detail(answer: Answer) -> str:

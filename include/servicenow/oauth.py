@@ -20,7 +20,7 @@ from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.servicenow.settings import ServiceNowSettings
 from include.web.address import is_loopback
 from include.web.retry import RetryPolicy
-from include.web.transport import TIMEOUT_S, RequestCount, own_verify
+from include.web.transport import CONNECT_TIMEOUT_S, RequestCount, own_verify
 
 # Both libraries write request bodies and tokens to their debug logs.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
@@ -65,7 +65,7 @@ class TokenSource:
             return self._access_token
 
     def _renew(self) -> None:
-        token = self._retry.call(self._fetch_once, repeat_unsure=True)
+        token = self._retry.call(self._fetch_once, repeat_unsure=True, count=self._count)
         self._access_token = str(token["access_token"])
         self._refresh_token = str(token.get("refresh_token") or self._refresh_token)
         self._ends_at_s = self._now_s() + _life_s(token)
@@ -118,7 +118,7 @@ class TokenSource:
             self._url,
             client_secret=settings.client_secret,
             include_client_id=True,
-            timeout=TIMEOUT_S,
+            timeout=self._timeout_s,
             verify=own_verify(settings.verify),
             **details,
         )
@@ -128,12 +128,16 @@ class TokenSource:
         token: dict[str, Any] = session.refresh_token(
             self._url,
             refresh_token=self._refresh_token,
-            timeout=TIMEOUT_S,
+            timeout=self._timeout_s,
             verify=own_verify(self._settings.verify),
             client_id=self._settings.client_id,
             client_secret=self._settings.client_secret,
         )
         return token
+
+    @property
+    def _timeout_s(self) -> tuple[float, float]:
+        return (CONNECT_TIMEOUT_S, self._settings.read_timeout_s)
 
     @property
     def _url(self) -> str:
@@ -146,7 +150,7 @@ class TokenSource:
         if response.status_code != 200:
             raise self._refused(f"HTTP {response.status_code}")
         if not _is_object(response):
-            raise AnswerUnusable(
+            raise RetryLater(
                 "POST /oauth_token.do answered a page instead of a token: the instance hibernates, is in maintenance, "
                 "or the connection's host is not a ServiceNow instance."
             )

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from include.errors import SetupWrong
 from include.web.address import base_url
+from include.web.transport import TIMEOUT_S
 
 GrantType = Literal["password", "client_credentials", "refresh_token"]
 ColumnKeys = Literal["label", "name"]
@@ -19,6 +20,7 @@ _KNOWN_EXTRAS = {
     "scope",
     "verify",
     "proxies",
+    "read_timeout_s",
 }
 
 
@@ -41,7 +43,8 @@ class ServiceNowSettings:
     scope: str = ""
     column_keys: ColumnKeys = "label"
     verify: bool | str = True
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    read_timeout_s: float = TIMEOUT_S[1]
 
 
 def read_settings(
@@ -69,6 +72,7 @@ def read_settings(
         column_keys=one_of(connection, extra, "column_keys", get_args(ColumnKeys), "label"),
         verify=extra.get("verify", True),
         proxies=extra.get("proxies") or {},
+        read_timeout_s=seconds(connection, extra, "read_timeout_s", TIMEOUT_S[1]),
     )
     _require_credentials(settings)
     return settings
@@ -82,6 +86,18 @@ def one_of(connection: str, extra: Mapping[str, Any], key: str, allowed: tuple[s
             f"Connection {connection!r} has the extra {key!r} = {value!r}; it must be one of: {', '.join(allowed)}."
         )
     return value
+
+
+def seconds(connection: str, extra: Mapping[str, Any], key: str, default: float) -> float:
+    """Return an extra that must be a number of seconds above 0."""
+    value = extra.get(key) or default
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise SetupWrong(f"Connection {connection!r} has the extra {key!r} = {value!r}; it must be seconds above 0.")
+    return number
 
 
 def _refuse_unknown(connection: str, extra: Mapping[str, Any]) -> None:

@@ -39,6 +39,19 @@ def iter_rows(client: ServiceNowClient, table: str, *, query: str, fields: Seque
             return
 
 
+def fetch_newest(client: ServiceNowClient, table: str, *, query: str, fields: Sequence[str], limit: int) -> list[Row]:
+    """Return the newest rows that match an encoded query, at most ``limit``, newest first."""
+    body, _ = client.get(
+        f"table/{table}",
+        sysparm_query=f"{query}^ORDERBYDESCsys_created_on",
+        sysparm_fields=",".join(fields),
+        sysparm_limit=limit,
+        sysparm_exclude_reference_link="true",
+    )
+    rows = [_plain(row) for row in _result(body, table)]
+    return sorted(rows, key=lambda row: row.get("sys_created_on", ""), reverse=True)
+
+
 def fetch_row(client: ServiceNowClient, table: str, sys_id: str, *, fields: Sequence[str]) -> Row:
     """Return one row by its sys_id; Refused when it is not there."""
     body, _ = client.get(

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from scripted import Asked, Reply
@@ -11,7 +12,7 @@ from scripted import Asked, Reply
 from include.servicenow.settings import ServiceNowSettings
 
 TABLE = "u_staging"
-OWN = ("sys_id", "sys_import_set", "sys_import_row", "sys_import_state", "sys_import_state_comment")
+OWN = ("sys_created_on", "sys_id", "sys_import_set", "sys_import_row", "sys_import_state", "sys_import_state_comment")
 
 State = tuple[str, str]
 """A staging row's state and its comment."""
@@ -69,6 +70,7 @@ class Instance:
                 continue
             state, comment = self.judge(row)
             row |= {"sys_import_state": state, "sys_import_state_comment": comment, "sys_import_set": import_set}
+            row |= {"sys_created_on": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")}
             row |= {"sys_import_row": str(len(self.sets[import_set])), "sys_id": f"row{len(self.stored()):029d}"}
             self.sets[import_set].append(row)
         return Reply({"import_set_id": import_set, "multi_import_set_id": "multi"}, 201)
@@ -77,7 +79,9 @@ class Instance:
         """Store one record; a single POST takes column names."""
         row = {name: value[: self.lengths.get(name, 1000)] for name, value in asked.json.items()}
         state, comment = self.judge(row)
-        self.sets.setdefault("synchronous", []).append(row | {"sys_import_state": state})
+        own = {"sys_import_state": state, "sys_import_state_comment": comment, "sys_import_set": "synchronous"}
+        own |= {"sys_created_on": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")}
+        self.sets.setdefault("synchronous", []).append(row | own)
         result = {"transform_map": "m", "status": state, "status_message": comment, "sys_id": "x"}
         return Reply({"import_set": "ISET1", "staging_table": table, "result": [result]}, 201)
 
@@ -109,6 +113,8 @@ class Instance:
     def table_rows(self, asked: Asked, table: str) -> Reply:
         """Answer staging rows."""
         conditions = asked.query["sysparm_query"].split("^")
+        if not conditions[0].startswith("sys_import_set="):
+            return self._newest(conditions, asked.query["sysparm_fields"].split(","))
         sys_id = conditions[0].removeprefix("sys_import_set=")
         without = [c.partition("!=")[2] for c in conditions if c.startswith("sys_import_state!=")]
         wanted = asked.query["sysparm_fields"].split(",")
@@ -119,6 +125,12 @@ class Instance:
             shown = [row | {"sys_import_state": "pending", "sys_import_state_comment": ""} for row in shown]
         start, limit = int(asked.query["sysparm_offset"]), int(asked.query["sysparm_limit"])
         return self._list(shown[start : start + limit], total=len(shown))
+
+    def _newest(self, conditions: list[str], wanted: list[str]) -> Reply:
+        """Answer the staging rows with some values, the newest first."""
+        equals = dict(c.split("=", 1) for c in conditions if "=" in c)
+        rows = [row for row in reversed(self.stored()) if all(row.get(k) == v for k, v in equals.items())]
+        return self._list([{name: row.get(name, "") for name in wanted} for row in rows])
 
     def read_dictionary(self, asked: Asked) -> Reply:
         """Answer the staging table's columns."""

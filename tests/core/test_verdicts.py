@@ -13,7 +13,7 @@ from include.servicenow.import_sets import MapResult, RunCounters
 
 def chunk(*keys: str) -> Chunk:
     """Return a chunk whose records have the given keys and start at row 10."""
-    return Chunk(10, tuple({"k": key} for key in keys))
+    return Chunk(tuple(range(10, 10 + len(keys))), tuple({"k": key} for key in keys))
 
 
 def stored(key: str, state: str, comment: str = "", row: int = 0) -> dict[str, str]:
@@ -60,7 +60,13 @@ def test_join_gives_every_row_one_verdict(keys, random):
     assert [row for row, _, _ in judged(chunk(*keys), rows)] == list(range(10, 10 + len(keys)))
 
 
-@pytest.mark.parametrize("state", ["", "pending", "rejected", "Läuft"])
+@pytest.mark.parametrize("state", ["", "pending", "Pending"])
+def test_a_row_that_is_pending_has_no_verdict(state):
+    """A row whose transform is still to come, or never came, is neither a success nor an error."""
+    assert judged(chunk("a", "b"), [stored("a", state), stored("b", "inserted")]) == [(11, "inserted", "")]
+
+
+@pytest.mark.parametrize("state", ["rejected", "Läuft"])
 def test_a_state_that_is_not_known_is_an_error(state):
     """Anything that ServiceNow's documentation does not list is never taken for success."""
     outcome, message = judged(chunk("a"), [stored("a", state)])[0][1:]

@@ -30,6 +30,7 @@ class ServiceNowImportSetOperator(BaseOperator):
     :param column_keys: ``label`` or ``name``; by default what the connection's extra says.
     :param column_labels: labels by column, used where ``sys_dictionary`` may not be read.
     :param concurrency: requests at the same time, each on a session of its own.
+    :param may_be_cut: columns whose values ServiceNow may shorten; a cut in any other stops the load.
     :param transform_timeout_s: how long to wait for a transform before the task fails and is tried again.
     """
 
@@ -45,6 +46,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         load_method: LoadMethod = "insert_multiple",
         column_keys: ColumnKeys | None = None,
         column_labels: Mapping[str, str] | None = None,
+        may_be_cut: Sequence[str] = (),
         concurrency: int = 4,
         transform_timeout_s: float = 1800.0,
         servicenow_conn_id: str = ServiceNowHook.default_conn_name,
@@ -58,6 +60,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         self.load_method = load_method
         self.column_keys = column_keys
         self.column_labels = column_labels
+        self.may_be_cut = may_be_cut
         self.concurrency = concurrency
         self.transform_timeout_s = transform_timeout_s
         self.servicenow_conn_id = servicenow_conn_id
@@ -77,6 +80,7 @@ class ServiceNowImportSetOperator(BaseOperator):
             chunk_rows=self.chunk_rows,
             concurrency=self.concurrency,
             transform_timeout_s=self.transform_timeout_s,
+            may_be_cut=frozenset(self.may_be_cut),
         )
         result = load_frame(hook.get_conn(), spec, ObjectStoragePath(str(self.frame_uri)))
         told = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items() if n)
