@@ -5,11 +5,11 @@ row's key, a table's name) and gets the fault that strikes there, or None.
 """
 
 import math
-import random
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from hashlib import blake2b
 from typing import Any, Self
 
 from include.sandbox.common.switches import WORDS, SwitchError
@@ -132,11 +132,16 @@ class _Counted:
             hit = self.occasions in fault.nth
         elif fault.share:
             what = subject if fault.by_subject else str(self.occasions)
-            hit = random.Random(f"{fault.seed}/{fault.kind}/{what}").random() < fault.share
+            hit = _draw(f"{fault.seed}/{fault.kind}/{what}") < fault.share
         else:
             hit = True
         self.struck += hit
         return hit
+
+
+def _draw(what: str) -> float:
+    """Return a number from 0 up to 1 that is always the same for ``what``."""
+    return int.from_bytes(blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big") / 2**48
 
 
 def _kind_of(wanted: Mapping[str, Any], catalogue: Catalogue) -> FaultKind:
