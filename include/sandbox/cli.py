@@ -1,4 +1,4 @@
-"""The sandbox's command line: ``serve``, ``change`` and ``show``."""
+"""The sandbox's command line: ``serve``, ``change``, ``show``, ``faults`` and ``fault``."""
 
 import argparse
 import json
@@ -12,6 +12,12 @@ from typing import Any, NoReturn
 
 from include.sandbox.common.switches import SwitchError, split_pair
 from include.sandbox.credentials import Credentials
+from include.sandbox.fault_commands import (
+    add_catalogue_command,
+    add_fault_command,
+    add_fault_options,
+    read_fault_options,
+)
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.iru.change_plan import ChangeCounts
 from include.sandbox.remote import RemoteError, change_remote, show_remote
@@ -56,6 +62,10 @@ def _build_parser() -> _Parser:
     show = commands.add_parser("show", help="show what a running sandbox has seen")
     _add_target(show)
     show.set_defaults(run=_show)
+    add_catalogue_command(commands.add_parser("faults", help="list what can go wrong on request"))
+    fault = commands.add_parser("fault", help="let something go wrong at a running server")
+    _add_target(fault)
+    add_fault_command(fault)
     return parser
 
 
@@ -81,6 +91,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--switches", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="of either service, e.g. iru.prism_offset=true",
     )  # fmt: skip
+    add_fault_options(parser)
     for field in fields(Credentials):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}", help=f"else SANDBOX_{field.name.upper()}, else from the seed"
@@ -123,6 +134,7 @@ def _read_spec(options: argparse.Namespace) -> SandboxSpec:
         tls=options.tls or options.tls_dir is not None,
         tls_dir=options.tls_dir,
         switches=switches,
+        faults=read_fault_options(options),
     )
 
 

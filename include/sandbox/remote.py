@@ -1,6 +1,6 @@
 """The admin API of a running sandbox, from the command line's side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import requests
 from include.sandbox.common.traffic import ADMIN_PREFIX
 
 _TIMEOUT_S = 60
+_FAULTS = f"{ADMIN_PREFIX}/faults"
 
 
 class RemoteError(Exception):
@@ -36,7 +37,17 @@ def show_remote(url: str, ca: Path | None) -> str:
     return "\n".join(lines)
 
 
-def _call(method: str, url: str, ca: Path | None, body: Mapping[str, Any] | None = None) -> Any:
+def add_faults_remote(url: str, ca: Path | None, faults: Sequence[Mapping[str, Any]]) -> Any:
+    """Ask the server at ``url`` for faults, all or none, and return all that it was asked for."""
+    return _call("POST", f"{url}{_FAULTS}", ca, faults)
+
+
+def clear_faults_remote(url: str, ca: Path | None) -> Any:
+    """End all faults of the server at ``url``."""
+    return _call("DELETE", f"{url}{_FAULTS}", ca)
+
+
+def _call(method: str, url: str, ca: Path | None, body: Any = None) -> Any:
     verify: str | bool = str(ca) if ca else True
     try:
         answer = requests.request(method, url, json=body, timeout=_TIMEOUT_S, verify=verify)

@@ -6,15 +6,18 @@ with Sandbox(SandboxSpec(fleet=FleetSpec(devices=20, apps_per_device=5))) as san
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from fastapi import FastAPI
+
 from include.sandbox.common.clock import Clock
 from include.sandbox.credentials import Credentials
+from include.sandbox.faults.plan import FaultPlan
 from include.sandbox.fleet import FleetSpec, generate_fleet
 from include.sandbox.iru import IruSettings
 from include.sandbox.iru import create_app as create_iru
@@ -29,7 +32,8 @@ _OTHER_PLATFORMS_SHARE = 0.06
 class SandboxSpec:
     """What to start; port 0 takes a free one.
 
-    ``switches`` maps ``iru.<name>``, ``servicenow.<name>`` or a name that only one of both has.
+    ``switches`` maps ``iru.<name>``, ``servicenow.<name>`` or a name that only one of both has. ``faults`` are objects
+    as ``POST /_sandbox/faults`` takes them, whose ``kind`` is prefixed in the same way.
     Without ``database_dir`` everything stays in memory; with it, a later start goes on with the state.
     """
 
@@ -41,6 +45,7 @@ class SandboxSpec:
     tls: bool = False
     tls_dir: Path | None = None
     switches: Mapping[str, Any] = field(default_factory=dict)
+    faults: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Sandbox:
 
     iru: IruAccess
     servicenow: ServiceNowAccess
+    iru_faults: FaultPlan
+    servicenow_faults: FaultPlan
     ca: Path | None = None
     """The certificate authority to trust, when the sandbox speaks TLS."""
 
@@ -94,11 +101,13 @@ class Sandbox:
 
     def _start(self, starting: ExitStack) -> None:
         # Imported here: the generator and the tenant are of use without the ServiceNow half.
+        from include.sandbox.fault_options import sort_faults
         from include.sandbox.servicenow import SeedUser, ServiceNowSettings
         from include.sandbox.servicenow import create_app as create_servicenow
 
         spec, known = self.spec, self.credentials
         iru, servicenow = sort_switches(spec.switches, IruSettings(), ServiceNowSettings())
+        faults = sort_faults(spec.faults)
         fleet_spec = _with_other_platforms(spec.fleet) if iru.switches.windows_android else spec.fleet
         fleet = generate_fleet(fleet_spec)
         iru = replace(
@@ -115,9 +124,13 @@ class Sandbox:
             username=known.username, password=known.password,
         )  # fmt: skip
         tls = self._prepare_tls(starting)
-        url = starting.enter_context(Server(create_iru(iru), port=spec.iru_port, tls=tls)).url
+        app = create_iru(iru)
+        self.iru_faults = _ask(app, faults["iru"])
+        url = starting.enter_context(Server(app, port=spec.iru_port, tls=tls)).url
         self.iru = IruAccess(url, known.iru_token)
-        url = starting.enter_context(Server(create_servicenow(servicenow), port=spec.servicenow_port, tls=tls)).url
+        app = create_servicenow(servicenow)
+        self.servicenow_faults = _ask(app, faults["servicenow"])
+        url = starting.enter_context(Server(app, port=spec.servicenow_port, tls=tls)).url
         self.servicenow = ServiceNowAccess(url, known.client_id, known.client_secret, known.username, known.password)
 
     def _prepare_tls(self, starting: ExitStack) -> TlsFiles | None:
@@ -133,6 +146,13 @@ class Sandbox:
 def _with_other_platforms(spec: FleetSpec) -> FleetSpec:
     """Return a fleet with some Windows and Android devices, unless it states a share of them itself."""
     return spec if spec.non_apple_share else replace(spec, non_apple_share=_OTHER_PLATFORMS_SHARE)
+
+
+def _ask(app: FastAPI, faults: Sequence[Mapping[str, Any]]) -> FaultPlan:
+    """Ask a service for faults and return its plan."""
+    plan: FaultPlan = app.state.faults
+    plan.add_all(faults)
+    return plan
 
 
 def _file(folder: Path | None, name: str) -> Path | None:

@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 _Switches = TypeVar("_Switches")
-_WORDS = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
+WORDS = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
+"""How people write yes and no."""
 
 
 class SwitchError(ValueError):
@@ -40,7 +41,7 @@ def split_pair(text: str) -> tuple[str, str]:
 def _coerce(name: str, value: Any, current: Any) -> Any:
     try:
         if isinstance(current, bool):
-            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
+            return value if isinstance(value, bool) else WORDS[str(value).lower()]
         if isinstance(current, int | float):
             return type(current)(value)
     except (KeyError, TypeError, ValueError) as error:

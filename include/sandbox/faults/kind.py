@@ -10,7 +10,8 @@ class FaultKind:
     """One kind of fault.
 
     ``point`` names the place in a service that asks for it ("request", "row", "transform" …); ``match`` is the pattern
-    of subjects where a fault of this kind strikes when it names none; ``options`` are what it takes, with defaults.
+    of subjects where a fault of this kind strikes when it names none; ``options`` are what it takes, with defaults;
+    ``choices`` are the only values that some of these may have.
     """
 
     name: str
@@ -18,6 +19,7 @@ class FaultKind:
     summary: str
     match: str = "*"
     options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Catalogue = Mapping[str, FaultKind]

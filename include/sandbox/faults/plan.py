@@ -4,14 +4,15 @@ Every place that can go wrong asks ``FaultPlan.take`` with its point and a subje
 row's key, a table's name) and gets the fault that strikes there, or None.
 """
 
-import random
+import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from hashlib import blake2b
 from typing import Any, Self
 
-from include.sandbox.common.switches import SwitchError
+from include.sandbox.common.switches import WORDS, SwitchError
 from include.sandbox.faults.kind import Catalogue, FaultKind
 
 _OWN = ("kind", "match", "nth", "share", "times", "seed", "by_subject")
@@ -41,7 +42,7 @@ class Fault:
         """Return the fault that a JSON object or the command line describes; SwitchError names what is wrong."""
         kind = _kind_of(wanted, catalogue)
         nth = _numbers(wanted.get("nth", ()))
-        share = _number("share", wanted.get("share", 0.0), float)
+        share = _share(wanted["share"]) if "share" in wanted else 0.0
         given = {name: value for name, value in wanted.items() if name not in _OWN}
         unknown = sorted(set(given) - set(kind.options))
         if unknown:
@@ -55,8 +56,8 @@ class Fault:
             share=share,
             times=_number("times", wanted.get("times", 1 if once else 0), int),
             seed=_number("seed", wanted.get("seed", 0), int),
-            by_subject=_like(wanted.get("by_subject", False), False, "by_subject"),
-            options={name: _like(given.get(name, default), default, name) for name, default in kind.options.items()},
+            by_subject=_flag(wanted.get("by_subject", False), "by_subject"),
+            options={name: _option(kind, name, given.get(name, default)) for name, default in kind.options.items()},
         )
 
 
@@ -80,10 +81,14 @@ class FaultPlan:
 
     def add(self, wanted: Mapping[str, Any]) -> Fault:
         """Ask for a fault; SwitchError names what is wrong with it."""
-        fault = Fault.read(wanted, self.catalogue)
+        return self.add_all([wanted])[0]
+
+    def add_all(self, wanted: Iterable[Mapping[str, Any]]) -> list[Fault]:
+        """Ask for several faults; SwitchError names what is wrong with one, and then none is added."""
+        faults = [Fault.read(one, self.catalogue) for one in wanted]
         with self._lock:
-            self._faults.append(_Counted(fault))
-        return fault
+            self._faults.extend(map(_Counted, faults))
+        return faults
 
     def clear(self) -> None:
         """Ask for no faults any more, and forget what struck."""
@@ -127,11 +132,16 @@ class _Counted:
             hit = self.occasions in fault.nth
         elif fault.share:
             what = subject if fault.by_subject else str(self.occasions)
-            hit = random.Random(f"{fault.seed}/{fault.kind}/{what}").random() < fault.share
+            hit = _draw(f"{fault.seed}/{fault.kind}/{what}") < fault.share
         else:
             hit = True
         self.struck += hit
         return hit
+
+
+def _draw(what: str) -> float:
+    """Return a number from 0 up to 1 that is always the same for ``what``."""
+    return int.from_bytes(blake2b(what.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big") / 2**48
 
 
 def _kind_of(wanted: Mapping[str, Any], catalogue: Catalogue) -> FaultKind:
@@ -143,20 +153,49 @@ def _kind_of(wanted: Mapping[str, Any], catalogue: Catalogue) -> FaultKind:
 
 def _numbers(value: Any) -> tuple[int, ...]:
     parts = value.split("+") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return tuple(_number("nth", part, int) for part in parts)
+    numbers = tuple(_number("nth", part, int) for part in parts)
+    if any(number < 1 for number in numbers):
+        raise SwitchError(f"nth of a fault counts from 1, got {value!r}")
+    return numbers
+
+
+def _share(value: Any) -> float:
+    share = float(_number("share", value, float))
+    if not 0 < share <= 1:
+        raise SwitchError(f"share of a fault lies above 0 and up to 1, got {value!r}")
+    return share
 
 
 def _number(name: str, value: Any, kind: type[Any]) -> Any:
     try:
-        return kind(value)
-    except (TypeError, ValueError) as error:
+        number = kind(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise SwitchError(f"{name} of a fault takes a number, got {value!r}") from error
+    if not math.isfinite(number):
+        raise SwitchError(f"{name} of a fault takes a finite number, got {value!r}")
+    return number
+
+
+def _option(kind: FaultKind, name: str, value: Any) -> Any:
+    read = _like(value, kind.options[name], name)
+    choices = kind.choices.get(name)
+    if choices and read not in choices:
+        raise SwitchError(f"{name} of fault {kind.name} takes {' or '.join(choices)}, got {value!r}")
+    return read
 
 
 def _like(value: Any, default: Any, name: str) -> Any:
     """Read a value as the kind of its default."""
     if isinstance(default, bool):
-        return value if isinstance(value, bool) else str(value).lower() in ("true", "1", "yes", "on")
+        return _flag(value, name)
     if isinstance(default, int | float):
         return _number(name, value, type(default))
     return str(value)
+
+
+def _flag(value: Any, name: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in WORDS:
+        raise SwitchError(f"{name} of a fault takes true or false, got {value!r}")
+    return WORDS[str(value).lower()]

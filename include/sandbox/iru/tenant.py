@@ -10,10 +10,17 @@ from fastapi import Depends, Request
 from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
 from include.sandbox.common.traffic import Traffic
+from include.sandbox.faults.kind import Catalogue
+from include.sandbox.faults.plan import FaultPlan
+from include.sandbox.faults.request_kinds import IRU
+from include.sandbox.iru.fault_kinds import KINDS
 from include.sandbox.iru.settings import IruSettings, IruSwitches
 from include.sandbox.iru.spelling import stored_time
 
 API_PREFIX = "/api/v1"
+
+FAULTS: Catalogue = {**IRU, **KINDS}
+"""Everything that can go wrong at the tenant on request."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,7 @@ class Tenant:
     totals: dict[Any, tuple[int, int]] = field(default_factory=dict)
     """Counts already taken, with the number of changes at that time."""
     totals_lock: threading.Lock = field(default_factory=threading.Lock)
+    faults: FaultPlan = field(default_factory=lambda: FaultPlan(FAULTS))
 
     @property
     def clock(self) -> Clock:

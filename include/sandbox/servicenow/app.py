@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 
 from include.sandbox.common.clock import Clock
 from include.sandbox.common.traffic import TrafficMiddleware
+from include.sandbox.faults import admin as faults_admin
+from include.sandbox.faults.middleware import FaultMiddleware
 from include.sandbox.servicenow import (
     admin,
     aggregate_api,
@@ -18,6 +20,7 @@ from include.sandbox.servicenow import (
     table_api,
 )
 from include.sandbox.servicenow.errors import ApiError, on_api_error, on_http_exception, on_unexpected
+from include.sandbox.servicenow.fault_answers import error_answer
 from include.sandbox.servicenow.gateway import GatewayMiddleware
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.nightly import Nightly
@@ -46,13 +49,14 @@ def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> F
         instance.database.close()
 
     app = FastAPI(title="ServiceNow sandbox", redirect_slashes=False, openapi_url=None, lifespan=lifespan)
-    app.state.instance, app.state.nightly = instance, nightly
-    for router in (_api(), oauth.router, admin.router):
+    app.state.instance, app.state.nightly, app.state.faults = instance, nightly, instance.faults
+    for router in (_api(), oauth.router, admin.router, faults_admin.router):
         app.include_router(router)
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
     app.add_middleware(GatewayMiddleware)
+    app.add_middleware(FaultMiddleware, plan=instance.faults, error_answer=error_answer)
     app.add_middleware(TrafficMiddleware, traffic=instance.traffic)
     return app
 

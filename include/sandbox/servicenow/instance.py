@@ -11,10 +11,17 @@ from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
 from include.sandbox.common.switches import change_switches
 from include.sandbox.common.traffic import Traffic
+from include.sandbox.faults.kind import Catalogue
+from include.sandbox.faults.plan import FaultPlan
+from include.sandbox.faults.request_kinds import SERVICENOW
+from include.sandbox.servicenow.fault_kinds import KINDS
 from include.sandbox.servicenow.schema import Schema
 from include.sandbox.servicenow.settings import SWITCHES, ServiceNowSettings
 from include.sandbox.servicenow.store import Counters, Store
 from include.sandbox.servicenow.transform_maps import MapLibrary
+
+FAULTS: Catalogue = {**SERVICENOW, **KINDS}
+"""Everything that can go wrong at the instance on request."""
 
 
 class TransformQueue(Protocol):
@@ -40,6 +47,7 @@ class Instance:
         self.store = Store(self.database, schema, clock)
         self.numbers = Counters(self.database)
         self.traffic = Traffic()
+        self.faults = FaultPlan(FAULTS)
         self.maps = MapLibrary(self.store)
         self.jobs: TransformQueue = _NoJobs()
         self.staged: Counter[str] = Counter()
