@@ -33,6 +33,12 @@ class Snow:
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
+    instance: Any = None
+    """The instance itself, for tests that ask it for faults."""
+
+    def fault(self, kind: str, **wanted: Any) -> None:
+        """Ask the instance for a fault."""
+        self.instance.faults.add({"kind": kind, **wanted})
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send one request as the service account."""
@@ -122,10 +128,11 @@ def stopping() -> Iterator[list[threading.Thread]]:
 
 @contextmanager
 def _served(stopping: list[threading.Thread], changes: dict[str, Any]) -> Iterator[Snow]:
-    server = Server(create_app(replace(SETTINGS, **changes))).start()
+    app = create_app(replace(SETTINGS, **changes))
+    server = Server(app).start()
     try:
         with requests.Session() as session:
-            yield Snow(server.url, session)
+            yield Snow(server.url, session, app.state.instance)
     finally:
         thread = threading.Thread(target=server.stop)
         thread.start()
