@@ -26,7 +26,7 @@ def _read(snow: Any, headers: dict[str, str] | None = None) -> int:
 def _post_many(snow: Any, count: int, *, refused: int = 0, **options: Any) -> list[requests.Response]:
     """Import records at the same time; the first one takes until so many were refused."""
     if refused:
-        snow.fault("transform_slow", match=COMPUTER, for_s=60)
+        snow.fault("transform_slow", match=COMPUTER, for_s=30)
     with ThreadPoolExecutor(count) as pool:
         answers = [pool.submit(_post, snow, f"S{number:02}", **options) for number in range(count)]
         snow.wait_for(lambda: sum(answer.done() for answer in answers) >= refused)
@@ -56,7 +56,7 @@ def test_a_session_that_is_full_drops_requests_with_a_202(serve: Callable[..., A
 def test_requests_of_a_session_run_one_at_a_time(serve: Callable[..., Any]) -> None:
     """A read waits for the import in its own session, in vain in the end, and for none in another one."""
     snow = serve(session_serial=True, session_patience_s=0.1)
-    snow.fault("transform_slow", match=COMPUTER, for_s=60)
+    snow.fault("transform_slow", match=COMPUTER, for_s=30)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(_post, snow, "S00", headers=COOKIE)
         snow.wait_for(lambda: bool(snow.instance.faults.snapshot()["strikes"]))
