@@ -96,6 +96,11 @@ class FaultPlan:
             self._faults.clear()
             self._strikes.clear()
 
+    def holds(self, fault: Fault) -> bool:
+        """Say whether a fault is still asked for, for what it started and only its end can stop."""
+        with self._lock:
+            return any(counted.fault is fault for counted in self._faults)
+
     def take(self, point: str, subject: str) -> Fault | None:
         """Return the fault that strikes at a point now, the first that was asked for; None where none does."""
         if not self._faults:

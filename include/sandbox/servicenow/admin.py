@@ -48,7 +48,7 @@ def get_counters(instance: InstanceOf) -> Response:
 def delete_counters(instance: InstanceOf) -> Response:
     """Start counting from zero."""
     instance.traffic.reset()
-    instance.clear_counters()
+    instance.tally.clear()
     return SnowJson(_counters(instance))
 
 
@@ -86,6 +86,6 @@ def _switches(instance: Instance) -> dict[str, Any]:
 def _counters(instance: Instance) -> dict[str, Any]:
     return {
         **instance.traffic.snapshot(),
-        "staged_rows": dict(sorted(instance.staged.items())),
+        **instance.tally.snapshot(),
         "import_sets": instance.store.count("sys_import_set"),
     }

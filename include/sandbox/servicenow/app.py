@@ -22,10 +22,12 @@ from include.sandbox.servicenow import (
 from include.sandbox.servicenow.errors import ApiError, on_api_error, on_http_exception, on_unexpected
 from include.sandbox.servicenow.fault_answers import error_answer
 from include.sandbox.servicenow.gateway import GatewayMiddleware
+from include.sandbox.servicenow.gateway_faults import GatewayFaults
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.nightly import Nightly
 from include.sandbox.servicenow.seed import new_schema, prepare
 from include.sandbox.servicenow.settings import ServiceNowSettings
+from include.sandbox.servicenow.throttles import RateLimitRule, Semaphores, SerialSessions
 from include.sandbox.servicenow.transform_jobs import TransformJobs
 
 _VERSIONS = ("/api/now", "/api/now/v1", "/api/now/v2")
@@ -41,9 +43,11 @@ def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> F
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        instance.closing.clear()
         jobs.start()
         nightly.start()
         yield
+        instance.closing.set()
         nightly.stop()
         jobs.stop()
         instance.database.close()
@@ -55,7 +59,8 @@ def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> F
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
-    app.add_middleware(GatewayMiddleware)
+    for layer in (Semaphores, SerialSessions, RateLimitRule, GatewayFaults, GatewayMiddleware):
+        app.add_middleware(layer)
     app.add_middleware(FaultMiddleware, plan=instance.faults, error_answer=error_answer)
     app.add_middleware(TrafficMiddleware, traffic=instance.traffic)
     return app

@@ -23,7 +23,7 @@ def authenticate(request: Request, instance: InstanceOf) -> str:
         user = user_of_token(instance, credentials.strip())
     elif scheme.lower() == "basic":
         name, password = split_basic(credentials)
-        user = name if password_fits(instance, name, password) else None
+        user = name if may_use_password(instance, name, password) else None
     if user is None or not may_sign_in(instance, user):
         raise not_authenticated()
     return user
@@ -33,6 +33,11 @@ def password_fits(instance: Instance, name: str, password: str) -> bool:
     """Say whether name and password are those of the service account."""
     settings = instance.settings
     return name == settings.username and secrets.compare_digest(password.encode(), settings.password.encode())
+
+
+def may_use_password(instance: Instance, name: str, password: str) -> bool:
+    """Say whether a password lets its user in: it fits and has not expired."""
+    return password_fits(instance, name, password) and not instance.settings.password_expired
 
 
 def may_sign_in(instance: Instance, name: str) -> bool:

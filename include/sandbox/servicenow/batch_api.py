@@ -16,6 +16,7 @@ from include.sandbox.servicenow.auth import User
 from include.sandbox.servicenow.errors import unreadable_body
 from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.request_body import RecordBody
+from include.sandbox.servicenow.throttles import INNER
 
 router = APIRouter()
 
@@ -60,6 +61,7 @@ def _scope(request: Request, wanted: dict[str, Any], payload: bytes) -> Scope:
     headers = {**kind, **outer, **given, "content-length": str(len(payload))}
     return {
         "type": "http",
+        "extensions": {INNER: {}},
         "asgi": request.scope["asgi"],
         "http_version": "1.1",
         "method": str(wanted.get("method", "GET")).upper(),

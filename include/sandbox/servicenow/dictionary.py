@@ -46,13 +46,14 @@ def set_lengths(store: Store, lengths: Iterable[str]) -> None:
 def _describe(store: Store, each: Table, described: Mapping[str, str]) -> str:
     parent = described.get(each.parent, "")
     created = store.insert("sys_db_object", {"name": each.name, "label": each.label, "super_class": parent})
-    store.insert_many("sys_dictionary", [_entry(each, one) for one in each.columns.values()])
+    store.insert_many("sys_dictionary", [entry_of(each, one) for one in each.columns.values()])
     labels = [{"name": each.name, "element": c.name, "label": c.label, "language": "en"} for c in each.columns.values()]
     store.insert_many("sys_documentation", labels)
     return created["sys_id"]
 
 
-def _entry(each: Table, one: Column) -> Record:
+def entry_of(each: Table, one: Column) -> Record:
+    """Return the dictionary entry of a table's column."""
     return {
         "name": each.name,
         "element": one.name,
@@ -74,7 +75,7 @@ def _on_table(store: Store, sys_id: str) -> None:
         added = store.schema[row["name"]]
         store.create_table(added)
         store.create_views()
-        store.insert_many("sys_dictionary", [_entry(added, one) for one in added.columns.values()])
+        store.insert_many("sys_dictionary", [entry_of(added, one) for one in added.columns.values()])
 
 
 def _apply_table(store: Store, row: Record) -> bool:

@@ -1,22 +1,28 @@
 """What stands before the instance's APIs: its headers and sessions, and XML for who asks for it.
 
-Source: real answers' headers (servicenow-api.md, section 3.4). Faults of a later issue belong here too.
+Source: real answers' headers (servicenow-api.md, section 3.4), the hibernation page (section 5.5).
 """
 
 import json
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.sandbox.common.traffic import ADMIN_PREFIX
 from include.sandbox.servicenow.errors import ApiError
 from include.sandbox.servicenow.json_response import SnowJson
+from include.sandbox.servicenow.throttles import refuse
 from include.sandbox.servicenow.xml_bodies import XML_TYPES, wants_xml, write_xml
 
 _NOT_ACCEPTABLE = SnowJson(
     ApiError(406, "Not acceptable", "The Accept header names no supported media type").body(), status_code=406
 )
+_HIBERNATING = """<!DOCTYPE html>
+<html><head><title>Instance Hibernating page</title></head>
+<body><h1>Your instance is hibernating</h1><p>Sign in to the site to wake your instance</p></body></html>
+"""
 _POOL = "BIGipServerpool_sandbox=0000000000.00000.0000; path=/; Httponly"
 
 
@@ -30,6 +36,9 @@ class GatewayMiddleware:
         """Pass one request on."""
         if scope["type"] != "http" or scope["path"].startswith(ADMIN_PREFIX):
             await self.app(scope, receive, send)
+            return
+        if scope["app"].state.instance.settings.hibernating:
+            await refuse(HTMLResponse(_HIBERNATING), scope, receive, send)
             return
         headers_in = Headers(scope=scope)
         if scope["path"].startswith("/api/") and not _acceptable(headers_in.get("accept", "*/*")):

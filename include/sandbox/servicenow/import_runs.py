@@ -18,6 +18,8 @@ _COUNTED = {
     "ignored": "ignored", "skipped": "skipped", "error": "errors",
 }  # fmt: skip
 _EPOCH = datetime(1970, 1, 1)
+CANCELLED = "cancelled"
+NOT_COMPLETED = "did_not_complete"
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class ImportRun:
         """Write results to the staging rows and count them; within the caller's transaction."""
         store = self.instance.store
         updates = []
+        states = [(row["sys_import_state"], result.status) for row, result in zip(rows, results, strict=True)]
+        self.instance.tally.note_states(self.map.source_table, states)
         for row, result in zip(rows, results, strict=True):
             self.counts[_COUNTED[result.status]] += 1
             error = self._note_error(row, result) if result.status == "error" else ""
@@ -51,11 +55,15 @@ class ImportRun:
         counters = {name: str(n) for name, n in self.counts.items()}
         store.update("sys_import_set_run", self.sys_id, {**counters, "total": str(self.counts.total())})
 
-    def complete(self) -> None:
-        """Close the run."""
+    def complete(self, *, with_errors: bool = False) -> None:
+        """Close the run; ``with_errors`` says so although no row failed."""
+        self.end(_end_state(int(with_errors) or self.counts["errors"]))
+
+    def end(self, state: str) -> None:
+        """Close the run in a state."""
         took = _EPOCH + timedelta(seconds=int((self.instance.clock.now() - self.started).total_seconds()))
         changes = {
-            "state": _end_state(self.counts["errors"]),
+            "state": state,
             "completed": self.instance.store.now(),
             "run_time": f"{took:%Y-%m-%d %H:%M:%S}",
         }

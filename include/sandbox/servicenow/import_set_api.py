@@ -20,8 +20,9 @@ from include.sandbox.servicenow.schema import Table
 from include.sandbox.servicenow.staging import by_name, to_row
 from include.sandbox.servicenow.store import Record
 from include.sandbox.servicenow.transform import MapOutcome, transform_one
+from include.sandbox.servicenow.transform_course import course_of_request
 from include.sandbox.servicenow.transform_maps import TransformMap
-from include.sandbox.servicenow.transform_row import RowResult
+from include.sandbox.servicenow.transform_row import IGNORED_BY_SCRIPT, RowResult
 
 router = APIRouter()
 
@@ -43,9 +44,11 @@ def post_record(request: Request, instance: InstanceOf, user: User, table: str, 
     with instance.transform_lock:
         staged = stage_one(instance, table, row, by=user)
         if not instance.settings.transform_synchronously:
-            untouched = {"transform_map": "", "status": "error", "error_message": "Invalid table "}
-            return _answer(staged.number, table, [untouched], status=201)
-        outcomes = transform_one(instance, table, staged)
+            return _answer(staged.number, table, [_UNTOUCHED], status=201)
+        course = course_of_request(instance, table, 1)
+        if course.held_by:
+            return _answer(staged.number, table, [_UNTOUCHED], status=201)
+        outcomes = transform_one(instance, table, staged, course)
     results = [_result(instance, str(request.base_url), outcome, staged.sys_id) for outcome in outcomes]
     return _answer(staged.number, table, results or [_NO_MAP], status=201)
 
@@ -71,6 +74,7 @@ def get_record(request: Request, instance: InstanceOf, _user: User, table: str, 
     return _answer(number, table, results, status=200)
 
 
+_UNTOUCHED: dict[str, Any] = {"transform_map": "", "status": "error", "error_message": "Invalid table "}
 _NO_MAP: dict[str, Any] = {
     "transform_map": "",
     "status": "error",
@@ -99,6 +103,10 @@ def _result(instance: Instance, base_url: str, outcome: MapOutcome, row_sys_id: 
             "display_value": target.get(display, ""),
             "record_link": f"{base_url}api/now/table/{each.target_table}/{target['sys_id']}",
         }
+    if result.comment == IGNORED_BY_SCRIPT:
+        return answer | {
+            "status": "error", "error_message": "Target record not found", "status_message": result.comment
+        }  # fmt: skip
     answer["status"] = result.status
     if target or result.status == "skipped":
         answer["sys_id"] = target["sys_id"] if target else row_sys_id

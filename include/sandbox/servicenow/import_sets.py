@@ -7,13 +7,16 @@ run_after).
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from include.sandbox.servicenow.fault_kinds import STAGE
 from include.sandbox.servicenow.instance import Instance
+from include.sandbox.servicenow.row_faults import row_subject
 from include.sandbox.servicenow.staging import MAX_ROW_BYTES, is_too_large
 from include.sandbox.servicenow.store import Record, new_sys_id
 
 _LOADING = "loading"
 LOADED = "loaded"
 PROCESSED = "processed"
+FAILED = "error"
 SYNCHRONOUS = "synchronous"
 ASYNCHRONOUS = "asynchronous"
 
@@ -39,6 +42,7 @@ def open_set(
         "multi_import_set": multi_import_set,
         "run_after": run_after,
     }
+    instance.tally.note_import_set(table)
     return instance.store.insert("sys_import_set", values, by=by)
 
 
@@ -57,31 +61,37 @@ def stage_one(instance: Instance, table: str, row: Record, *, by: str) -> Staged
         found = instance.store.find("sys_import_set", shared)
         import_set = found[0] if found else open_set(instance, table, mode=SYNCHRONOUS, by=by)
         number = str(_count_rows(instance, table, import_set["sys_id"]))
-        kept = _without_large(instance, import_set["sys_id"], [row]) or [{}]
+        kept = _without_large(instance, import_set, [row]) or [{}]
         staged = instance.store.insert(
             table, {**kept[0], "sys_import_set": import_set["sys_id"], "sys_import_row": number}, by=by
         )
-    instance.note_staged(table, 1)
+    instance.tally.note_staged(table, 1)
     return StagedRow(import_set["sys_id"], import_set["number"], staged["sys_id"])
 
 
-def stage_many(instance: Instance, import_set: Record, rows: Iterable[Record], *, by: str) -> None:
-    """Stage rows in a set of their own and close it for loading."""
+def stage_many(instance: Instance, import_set: Record, rows: Iterable[Record], *, by: str) -> int:
+    """Stage rows in a set of their own, close it for loading, and return how many were stored."""
     table, sys_id = import_set["table_name"], import_set["sys_id"]
     with instance.database.transaction():
-        kept = _without_large(instance, sys_id, rows)
+        kept = _without_large(instance, import_set, rows)
         numbered = (
             {**row, "sys_id": new_sys_id(), "sys_import_set": sys_id, "sys_import_row": str(number)}
             for number, row in enumerate(kept)
         )
-        instance.note_staged(table, instance.store.insert_many(table, numbered, by=by))
+        instance.tally.note_staged(table, instance.store.insert_many(table, numbered, by=by))
         changes = {"state": LOADED, "load_completed": instance.store.now()}
         instance.store.update("sys_import_set", sys_id, changes)
+    return len(kept)
 
 
 def finish(instance: Instance, import_set: str) -> None:
     """Mark a set as processed."""
     instance.store.update("sys_import_set", import_set, {"state": PROCESSED})
+
+
+def fail(instance: Instance, import_set: str) -> None:
+    """Mark a set as one whose transform ended early."""
+    instance.store.update("sys_import_set", import_set, {"state": FAILED})
 
 
 def close_synchronous(instance: Instance) -> None:
@@ -92,19 +102,20 @@ def close_synchronous(instance: Instance) -> None:
 
 def delete_older_than(instance: Instance, moment: str) -> None:
     """Delete import sets created before ``moment``, with their rows, runs and errors ("Import Set Deleter")."""
+    with instance.database.transaction():
+        sql = "SELECT sys_id, table_name FROM sys_import_set WHERE sys_created_on < ?"
+        for row in instance.database.rows(sql, (moment,)):
+            delete(instance, row["sys_id"], row["table_name"])
+
+
+def delete(instance: Instance, sys_id: str, table: str) -> None:
+    """Delete an import set of a staging table, with its rows, runs and errors."""
     with instance.database.transaction() as connection:
-        old = [
-            (row["sys_id"], row["table_name"])
-            for row in connection.execute(
-                "SELECT sys_id, table_name FROM sys_import_set WHERE sys_created_on < ?", (moment,)
-            )
-        ]
-        for sys_id, table in old:
-            if instance.schema.is_staging(table):
-                connection.execute(f'DELETE FROM "{table}" WHERE sys_import_set = ?', (sys_id,))  # noqa: S608 - name from the schema
-            connection.execute('DELETE FROM sys_import_set_run WHERE "set" = ?', (sys_id,))
-            connection.execute("DELETE FROM sys_import_set_row_error WHERE sys_import_set = ?", (sys_id,))
-            connection.execute("DELETE FROM sys_import_set WHERE sys_id = ?", (sys_id,))
+        if instance.schema.is_staging(table):
+            connection.execute(f'DELETE FROM "{table}" WHERE sys_import_set = ?', (sys_id,))  # noqa: S608 - name from the schema
+        connection.execute('DELETE FROM sys_import_set_run WHERE "set" = ?', (sys_id,))
+        connection.execute("DELETE FROM sys_import_set_row_error WHERE sys_import_set = ?", (sys_id,))
+        connection.execute("DELETE FROM sys_import_set WHERE sys_id = ?", (sys_id,))
 
 
 def log(instance: Instance, import_set: str, message: str, *, run: str = "", level: str = "warning") -> None:
@@ -113,11 +124,14 @@ def log(instance: Instance, import_set: str, message: str, *, run: str = "", lev
     instance.store.insert("import_log", {**values, "source": "import set"})
 
 
-def _without_large(instance: Instance, import_set: str, rows: Iterable[Record]) -> list[Record]:
+def _without_large(instance: Instance, import_set: Record, rows: Iterable[Record]) -> list[Record]:
+    table = import_set["table_name"]
+    sources = next((each.coalesce_sources for each in instance.maps.maps_for(table)), [])
     kept = []
     for number, row in enumerate(rows):
-        if is_too_large(row):
-            log(instance, import_set, f"Row {number} skipped: it exceeds the maximum row size of {MAX_ROW_BYTES} bytes")
+        if is_too_large(row) or instance.faults.take(STAGE, row_subject(table, sources, row)):
+            message = f"Row {number} skipped: it exceeds the maximum row size of {MAX_ROW_BYTES} bytes"
+            log(instance, import_set["sys_id"], message)
         else:
             kept.append(row)
     return kept

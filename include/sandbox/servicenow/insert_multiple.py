@@ -18,7 +18,9 @@ from include.sandbox.servicenow.instance import Instance, InstanceOf
 from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.request_body import Body
 from include.sandbox.servicenow.staging import by_label, by_name, to_row
+from include.sandbox.servicenow.store import Record
 from include.sandbox.servicenow.transform import transform_set
+from include.sandbox.servicenow.transform_course import course_of_request
 from include.sandbox.servicenow.xml_bodies import XML_TYPES, wants_xml
 
 router = APIRouter()
@@ -53,9 +55,9 @@ def insert_multiple(
     with instance.database.transaction():
         multi = import_sets.open_multi_set(instance, multi_import_set_id, by=user)
         opened = import_sets.open_set(instance, table, mode=mode, multi_import_set=multi, run_after=run_after, by=user)
-        import_sets.stage_many(instance, opened, rows, by=user)
+        staged = import_sets.stage_many(instance, opened, rows, by=user)
     if configuration.synchronous:
-        transform_set(instance, opened)
+        _transform_now(instance, opened, staged)
     else:
         instance.jobs.submit(opened["sys_id"], run_after=run_after)
     return SnowJson({"import_set_id": opened["sys_id"], "multi_import_set_id": multi}, status_code=201)
@@ -73,6 +75,14 @@ def configuration_of(instance: Instance, table: str) -> Configuration:
     return Configuration(
         labels=settings.insert_multiple_keys == "label", synchronous=settings.insert_multiple_synchronous
     )
+
+
+def _transform_now(instance: Instance, import_set: Record, rows: int) -> None:
+    course = course_of_request(instance, import_set["table_name"], rows)
+    if course.held_by:
+        instance.jobs.hold(import_set["sys_id"], course.held_by)
+    else:
+        transform_set(instance, import_set, course)
 
 
 def _records(body: Any) -> list[dict[str, Any]]:

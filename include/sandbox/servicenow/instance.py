@@ -1,7 +1,6 @@
 """One instance: what every module of it works on."""
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Protocol
 
@@ -12,12 +11,14 @@ from include.sandbox.common.database import Database
 from include.sandbox.common.switches import change_switches
 from include.sandbox.common.traffic import Traffic
 from include.sandbox.faults.kind import Catalogue
-from include.sandbox.faults.plan import FaultPlan
+from include.sandbox.faults.plan import Fault, FaultPlan
 from include.sandbox.faults.request_kinds import SERVICENOW
 from include.sandbox.servicenow.fault_kinds import KINDS
+from include.sandbox.servicenow.run_lag import RunLag
 from include.sandbox.servicenow.schema import Schema
 from include.sandbox.servicenow.settings import SWITCHES, ServiceNowSettings
 from include.sandbox.servicenow.store import Counters, Store
+from include.sandbox.servicenow.tally import Tally
 from include.sandbox.servicenow.transform_maps import MapLibrary
 
 FAULTS: Catalogue = {**SERVICENOW, **KINDS}
@@ -30,9 +31,15 @@ class TransformQueue(Protocol):
     def submit(self, import_set: str, *, run_after: str = "") -> None:
         """Queue a loaded set; with ``run_after`` it waits until that set is processed."""
 
+    def hold(self, import_set: str, fault: Fault) -> None:
+        """Queue a loaded set that a fault keeps from starting."""
+
 
 class _NoJobs:
     def submit(self, import_set: str, *, run_after: str = "") -> None:
+        raise RuntimeError("the instance is not being served")
+
+    def hold(self, import_set: str, fault: Fault) -> None:
         raise RuntimeError("the instance is not being served")
 
 
@@ -50,21 +57,12 @@ class Instance:
         self.faults = FaultPlan(FAULTS)
         self.maps = MapLibrary(self.store)
         self.jobs: TransformQueue = _NoJobs()
-        self.staged: Counter[str] = Counter()
-        """Rows staged per table since the counters were cleared."""
-        self._staged_lock = threading.Lock()
+        self.tally = Tally()
+        self.run_lag = RunLag(self.faults)
+        self.closing = threading.Event()
+        """Set when the instance stops being served, so that nothing goes on waiting."""
         self.transform_lock = threading.Lock()
         """Held while a single POST opens or fills the shared import set."""
-
-    def note_staged(self, table: str, rows: int) -> None:
-        """Count staged rows."""
-        with self._staged_lock:
-            self.staged[table] += rows
-
-    def clear_counters(self) -> None:
-        """Forget the staged rows that were counted."""
-        with self._staged_lock:
-            self.staged.clear()
 
     def change_switches(self, changes: Mapping[str, Any]) -> None:
         """Change some switches; raises ``SwitchError`` for a name or a value that does not fit."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from include.sandbox.servicenow.auth import may_sign_in, password_fits, split_basic
+from include.sandbox.servicenow.auth import may_sign_in, may_use_password, split_basic
 from include.sandbox.servicenow.instance import Instance, InstanceOf
 from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.request_body import read_body
@@ -80,7 +80,7 @@ def _by_password(instance: Instance, form: Mapping[str, str]) -> dict[str, Any]:
     user = form.get("username", "")
     if instance.settings.oauth_password_disabled:
         raise TokenError("resource owner password credentials are disabled")
-    if not password_fits(instance, user, form.get("password", "")) or not may_sign_in(instance, user):
+    if not may_use_password(instance, user, form.get("password", "")) or not may_sign_in(instance, user):
         raise TokenError("invalid user")
     refresh = current_token(instance, "refresh", form["client_id"], user, life_s=instance.settings.refresh_token_life_s)
     return _answer(instance, _access(instance, form["client_id"], user), refresh)
@@ -96,6 +96,8 @@ def _by_client(instance: Instance, form: Mapping[str, str]) -> dict[str, Any]:
 
 def _by_refresh(instance: Instance, form: Mapping[str, str]) -> dict[str, Any]:
     refresh = find_token(instance, "refresh", form.get("refresh_token", ""))
+    if instance.settings.password_expired:
+        raise TokenError("the user's password needs a reset")
     if refresh is None or not may_sign_in(instance, refresh.user):
         raise TokenError("invalid refresh token")
     return _answer(instance, _access(instance, form["client_id"], refresh.user), refresh)

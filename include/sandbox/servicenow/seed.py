@@ -11,6 +11,7 @@ from include.sandbox.servicenow.tables_config import CONFIG_TABLES
 from include.sandbox.servicenow.tables_import import IMPORT_TABLES
 from include.sandbox.servicenow.tables_target import TARGET_TABLES
 from include.sandbox.servicenow.token_store import create_token_table
+from include.sandbox.servicenow.wrong_setups import follow_wrong_setups
 
 _CHOICES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("sys_import_set", "state"): {
@@ -19,7 +20,7 @@ _CHOICES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("sys_import_set", "mode"): {"synchronous": "Synchronous", "asynchronous": "Asynchronous"},
     ("sys_import_set_run", "state"): {
         "running": "Running", "complete": "Complete", "complete_with_errors": "Complete with errors",
-        "cancelled": "Cancelled",
+        "cancelled": "Cancelled", "did_not_complete": "Did not complete",
     },
     ("sys_transform_entry", "choice_action"): {"create": "create", "ignore": "ignore", "reject": "reject"},
     ("sys_rest_insert_multiple", "transformation"): {"asynchronous": "Asynchronous", "synchronous": "Synchronous"},
@@ -57,6 +58,7 @@ def follow_switches(instance: Instance) -> None:
     settings = instance.settings
     with instance.database.transaction():
         kandji_app.apply_switches(instance.store, settings)
+        follow_wrong_setups(instance, new_schema())
         set_lengths(instance.store, settings.column_lengths)
         for name, value in _properties(settings).items():
             _upsert(instance, "sys_properties", {"name": name}, {"value": value})

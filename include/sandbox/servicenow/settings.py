@@ -73,6 +73,34 @@ class ServiceNowSettings:
     max_content_length_mb: int = 10
     """glide.rest.max_content_length"""
 
+    session_serial: bool = False
+    """One request at a time in each JSESSIONID; those beyond the queue are dropped with a 202."""
+    session_queue_depth: int = 10
+    session_patience_s: float = 30.0
+    """When the session's current request has taken so long, those behind it are dropped as well."""
+    semaphores: bool = False
+    """So many API requests at a time, so many waiting, and 429 without rate headers for the rest (KB0635398)."""
+    semaphore_slots: int = 4
+    semaphore_queue: int = 50
+    rate_limit_per_hour: int = 0
+    """A rate limit rule on the REST APIs: 429 beyond it, X-RateLimit headers on every answer; 0 means no rule."""
+    rate_limit_window_s: int = 3600
+    """How long the rule's hour takes; shorter for tests that wait for its end."""
+    transaction_quota_s: float = 60.0
+    """REST Import Set API request timeout: a synchronous transform that would take longer is cancelled then."""
+    hibernating: bool = False
+    """Every answer, the token endpoint's too, is the page of a hibernating instance: 200 text/html."""
+    password_expired: bool = False
+    """The account's password needs a reset: no grant by password or refresh token, no Basic; tokens live on."""
+    maps_inactive: tuple[str, ...] = ()
+    """Staging tables whose transform maps and robust transformers are inactive."""
+    missing_columns: tuple[str, ...] = ()
+    """Staging columns that do not exist, as ``table.column``; what is sent for them is dropped without a word."""
+
+    def __post_init__(self) -> None:
+        if self.rate_limit_window_s < 1:
+            raise ValueError(f"rate_limit_window_s takes 1 or more, got {self.rate_limit_window_s}")
+
 
 _CREDENTIALS = {"users", "database_path", "client_id", "client_secret", "username", "password"}
 

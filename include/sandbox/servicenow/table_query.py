@@ -81,9 +81,12 @@ def read_page(instance: Instance, table: Table, wanted: TableParameters, base_ur
     beside = [Shown(name, made.walk(name).column) for column in columns if (name := column.table_name)]
     selected += [made.walk(each.name).sql for each in beside]
     order = made.order or ("" if table.abstract else "ORDER BY t.rowid")
-    sql = made.sql(", ".join(selected), tail=f"{order} LIMIT {wanted.limit} OFFSET {wanted.offset}")
+    tail = f"{order} LIMIT {wanted.limit} OFFSET {wanted.offset}"
+    sql = made.sql(", ".join(selected), tail=tail)
     names = [c.name for c in (*columns, *beside)]
     rows = [dict(zip(names, row, strict=True)) for row in _read(instance, sql, made, columns)]
+    if table.name == "sys_import_set_run":
+        instance.run_lag.show(rows, _tables_of_ended_runs(instance, made, tail))
     display = Display(instance.store, wanted.display, wanted.links, base_url)
     return Page(display.show(table.name, columns, rows), total)
 
@@ -137,6 +140,15 @@ def _columns(made: Select, names: tuple[str, ...]) -> tuple[list[Shown], list[st
         shown.append(Shown(name, found.column))
         selected.append(found.sql)
     return shown, selected or ["''"]
+
+
+def _tables_of_ended_runs(instance: Instance, made: Select, tail: str) -> list[str]:
+    """Return each shown run's staging table, empty where the run has not ended."""
+    tables = []
+    for set_id, state in instance.database.rows(made.sql('t."set", t.state', tail=tail), made.parameters):
+        found = instance.store.get("sys_import_set", set_id)
+        tables.append(found["table_name"] if found and state != "running" else "")
+    return tables
 
 
 def _read(instance: Instance, sql: str, made: Select, columns: list[Shown]) -> list[tuple[str, ...]]:

@@ -3,16 +3,18 @@
 Source: ServiceNow, "Improving import set performance" (blocks of 100 rows), "Import Set API" (one result a map).
 """
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from include.sandbox.servicenow import import_sets
-from include.sandbox.servicenow.import_runs import ImportRun, resume_run, start_run
+from include.sandbox.servicenow.fault_kinds import ROW
+from include.sandbox.servicenow.import_runs import CANCELLED, NOT_COMPLETED, ImportRun, resume_run, start_run
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.references import References
 from include.sandbox.servicenow.robust import as_robust
+from include.sandbox.servicenow.row_faults import HALTED, row_subject, struck_result
 from include.sandbox.servicenow.store import Record, quote
+from include.sandbox.servicenow.transform_course import UNDISTURBED, Course, TransactionCancelled
 from include.sandbox.servicenow.transform_maps import TransformMap
 from include.sandbox.servicenow.transform_row import RowResult, RowTransform
 
@@ -27,30 +29,88 @@ class MapOutcome:
     result: RowResult
 
 
-def transform_set(instance: Instance, import_set: Record) -> bool:
-    """Transform all rows of a loaded set; False where nothing is there to transform it."""
-    maps = instance.maps.maps_for(import_set["table_name"])
+def transform_set(instance: Instance, import_set: Record, course: Course = UNDISTURBED) -> bool:
+    """Transform all rows of a loaded set; False where nothing is there to transform it.
+
+    Raises TransactionCancelled where the quota ends it; what was transformed until then stays.
+    """
+    sys_id, table = import_set["sys_id"], import_set["table_name"]
+    maps = instance.maps.maps_for(table)
     for position, each in enumerate(maps):
-        run = start_run(instance, each, import_set["sys_id"])
-        for rows in _blocks(instance, import_set, pending_only=position == 0):
-            _transform_block(instance, run, rows)
-            time.sleep(instance.settings.transform_row_time_s * len(rows))
-        run.complete()
+        run = start_run(instance, each, sys_id)
+        instance.closing.wait(0 if position else course.wait_s)
+        blocks = _blocks(instance, import_set, pending_only=position == 0)
+        if not _transform_blocks(instance, run, blocks, course):
+            _end_early(instance, run, course)
+            return True
+        run.complete(with_errors=course.claims_errors)
     if maps:
-        import_sets.finish(instance, import_set["sys_id"])
+        with instance.database.transaction():
+            import_sets.finish(instance, sys_id)
+            if course.deletes_set:
+                import_sets.delete(instance, sys_id, table)
     return bool(maps)
 
 
-def transform_one(instance: Instance, table: str, staged: import_sets.StagedRow) -> list[MapOutcome]:
-    """Transform one staged row of a synchronous set by every map; empty where the table has none."""
-    outcomes = []
+def transform_one(
+    instance: Instance, table: str, staged: import_sets.StagedRow, course: Course = UNDISTURBED
+) -> list[MapOutcome]:
+    """Transform one staged row of a synchronous set by every map; empty where the table has none.
+
+    Raises TransactionCancelled where the quota ends it, before the row is transformed or after it.
+    """
+    instance.closing.wait(course.wait_s)
+    outcomes: list[MapOutcome] = []
+    ended: ImportRun | None = None
     with instance.database.transaction():
         for each in instance.maps.maps_for(table):
             row = instance.store.get(table, staged.sys_id)
             assert row is not None
             run = resume_run(instance, each, staged.import_set)
-            outcomes.append(MapOutcome(each, _transform_block(instance, run, [row])[0]))
+            if course.cancel_after_rows != 0:
+                outcomes.append(MapOutcome(each, _transform_or_halt(instance, run, row, course)))
+            if course.ends_early:
+                ended = run
+                break
+            if course.claims_errors:
+                run.complete(with_errors=True)
+        if course.deletes_set:
+            import_sets.delete(instance, staged.import_set, table)
+    if ended is not None:
+        _end_early(instance, ended, course)
     return outcomes
+
+
+def _transform_blocks(instance: Instance, run: ImportRun, blocks: Iterable[list[Record]], course: Course) -> bool:
+    """Transform block by block; False where the course ends the transform early."""
+    for rows in blocks:
+        part = rows if course.rows_to_do is None else rows[: course.rows_to_do - run.counts.total()]
+        _transform_block(instance, run, part)
+        instance.closing.wait(instance.settings.transform_row_time_s * len(part))
+        if len(part) < len(rows):
+            if course.halt_at_row is not None:
+                _halt(run, rows[len(part)])
+            return False
+    return course.cancel_after_rows is None
+
+
+def _end_early(instance: Instance, run: ImportRun, course: Course) -> None:
+    """Leave run and set as a transform leaves them that did not get to its end."""
+    if course.halt_at_row is None:
+        run.end(CANCELLED)
+        raise TransactionCancelled
+    with instance.database.transaction():
+        run.end(NOT_COMPLETED)
+        import_sets.fail(instance, run.import_set)
+
+
+def _transform_or_halt(instance: Instance, run: ImportRun, row: Record, course: Course) -> RowResult:
+    return _transform_block(instance, run, [row])[0] if course.halt_at_row is None else _halt(run, row)
+
+
+def _halt(run: ImportRun, row: Record) -> RowResult:
+    run.note([row], [HALTED])
+    return HALTED
 
 
 def _transform_block(instance: Instance, run: ImportRun, rows: list[Record]) -> list[RowResult]:
@@ -58,9 +118,19 @@ def _transform_block(instance: Instance, run: ImportRun, rows: list[Record]) -> 
         engine = RowTransform(
             instance.store, run.map, References(instance.store), instance.settings.boolean_case_sensitive
         )
-        results = [as_robust(result) if run.map.robust else result for result in map(engine.apply, rows)]
+        results = [_transform_row(instance, engine, row) for row in rows]
         run.note(rows, results)
     return results
+
+
+def _transform_row(instance: Instance, engine: RowTransform, row: Record) -> RowResult:
+    each = engine.map
+    fault = instance.faults.take(ROW, row_subject(each.source_table, each.coalesce_sources, row))
+    if fault is None:
+        result = engine.apply(row)
+    else:
+        result = struck_result(fault, each, instance.schema.find(each.target_table), row)
+    return as_robust(result) if each.robust else result
 
 
 def _blocks(instance: Instance, import_set: Record, *, pending_only: bool) -> Iterator[list[Record]]:

@@ -4,13 +4,16 @@ Source: ServiceNow, "Concurrent import sets" (two transformer jobs a node poll t
 """
 
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
 
-from include.sandbox.servicenow.import_sets import ASYNCHRONOUS, LOADED, PROCESSED
+from include.sandbox.faults.plan import Fault
+from include.sandbox.servicenow.import_sets import ASYNCHRONOUS, FAILED, LOADED, PROCESSED
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.transform import transform_set
+from include.sandbox.servicenow.transform_course import UNDISTURBED, course_of
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5
@@ -21,6 +24,8 @@ class _Waiting:
     import_set: str
     run_after: str
     ready_s: float
+    held_by: Fault | None = None
+    """The fault that keeps the set from starting, until ``ready_s`` or until nobody asks for it any more."""
 
 
 class TransformJobs:
@@ -60,28 +65,47 @@ class TransformJobs:
             self._queue.append(_Waiting(import_set, run_after, ready_s))
             self._changed.notify()
 
-    def _work(self) -> None:
-        while (import_set := self._take()) is not None:
-            try:
-                record = self._instance.store.get("sys_import_set", import_set)
-                if record:
-                    transform_set(self._instance, record)
-            except Exception:
-                log.exception("The transform of import set %s failed.", import_set)
-                self._instance.store.update("sys_import_set", import_set, {"state": "error"})
+    def hold(self, import_set: str, fault: Fault) -> None:
+        """Queue a loaded set that a fault keeps from starting, for as long as the fault says."""
+        for_s = float(fault.options["for_s"])
+        with self._changed:
+            self._queue.append(_Waiting(import_set, "", time.monotonic() + (for_s or math.inf), fault))
+            self._changed.notify()
 
-    def _take(self) -> str | None:
+    def _work(self) -> None:
+        while (waiting := self._take()) is not None:
+            try:
+                self._transform(waiting)
+            except Exception:
+                log.exception("The transform of import set %s failed.", waiting.import_set)
+                self._instance.store.update("sys_import_set", waiting.import_set, {"state": FAILED})
+
+    def _transform(self, waiting: _Waiting) -> None:
+        record = self._instance.store.get("sys_import_set", waiting.import_set)
+        if record is None:
+            return
+        course = UNDISTURBED if waiting.held_by else course_of(self._instance, record["table_name"])
+        if course.held_by:
+            self.hold(waiting.import_set, course.held_by)
+        else:
+            transform_set(self._instance, record, course)
+
+    def _take(self) -> _Waiting | None:
         with self._changed:
             while not self._stopping:
                 now_s = time.monotonic()
                 for waiting in self._queue:
-                    if waiting.ready_s <= now_s and self._may_run(waiting.run_after):
+                    if self._is_ready(waiting, now_s) and self._may_run(waiting.run_after):
                         self._queue.remove(waiting)
-                        return waiting.import_set
+                        return waiting
                 soonest_s = min((w.ready_s for w in self._queue if w.ready_s > now_s), default=now_s + _POLL_S)
                 self._changed.wait(max(0.001, min(_POLL_S, soonest_s - now_s)) if self._queue else None)
         return None
 
+    def _is_ready(self, waiting: _Waiting, now_s: float) -> bool:
+        released = waiting.held_by is not None and not self._instance.faults.holds(waiting.held_by)
+        return released or waiting.ready_s <= now_s
+
     def _may_run(self, run_after: str) -> bool:
         earlier = self._instance.store.get("sys_import_set", run_after) if run_after else None
-        return earlier is None or earlier["state"] in (PROCESSED, "error")
+        return earlier is None or earlier["state"] in (PROCESSED, FAILED)

@@ -47,6 +47,11 @@ class TransformMap:
         """Return the target columns that find an existing record."""
         return [field.target for field in self.fields if field.coalesce]
 
+    @property
+    def coalesce_sources(self) -> list[str]:
+        """Return the staging columns that a row is known by."""
+        return [field.source for field in self.fields if field.coalesce]
+
 
 class MapLibrary:
     """The active maps of every staging table; reads the tables again after they changed."""

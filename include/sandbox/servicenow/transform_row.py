@@ -16,6 +16,7 @@ from include.sandbox.servicenow.transform_maps import FieldMap, TransformMap
 
 CLEAR = "NULL"
 UNCHANGED = "No field values changed"
+IGNORED_BY_SCRIPT = "Row transform ignored by onBefore script"
 INVALID_TARGET = 800
 
 

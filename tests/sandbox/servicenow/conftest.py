@@ -33,6 +33,12 @@ class Snow:
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
+    instance: Any = None
+    """The instance itself, for tests that ask it for faults."""
+
+    def fault(self, kind: str, **wanted: Any) -> None:
+        """Ask the instance for a fault."""
+        self.instance.faults.add({"kind": kind, **wanted})
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send one request as the service account."""
@@ -91,6 +97,32 @@ class Snow:
         labelled = [{name.replace("_", " "): value for name, value in record.items()} for record in records]
         return self.wait(self.send(table, labelled))
 
+    def bring(self, mode: str, table: str, records: Sequence[Mapping[str, str]]) -> None:
+        """Import records by column name with single POSTs, or as many in ``sync`` or ``async`` mode; wait for the end.
+
+        What the answers say is not looked at.
+        """
+        if mode == "single":
+            for record in records:
+                self.call("POST", f"import/{table}", json=record)
+            return
+        self.switch(insert_multiple_synchronous=mode == "sync")
+        labelled = [{name.replace("_", " "): value for name, value in record.items()} for record in records]
+        answer = self.call("POST", f"import/{table}/insertMultiple", json={"records": labelled})
+        if mode == "async":
+            self.wait_for(lambda: self.state(answer.json()["import_set_id"]) in ENDED)
+
+    def wait_for(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + 30
+        while not true():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
+
+    def counters(self) -> dict[str, Any]:
+        """Return the instance's counters."""
+        return self.call("GET", "/_sandbox/counters").json()
+
     def switch(self, **switches: Any) -> None:
         """Change switches."""
         answer = self.call("PATCH", "/_sandbox/switches", json=switches)
@@ -122,10 +154,11 @@ def stopping() -> Iterator[list[threading.Thread]]:
 
 @contextmanager
 def _served(stopping: list[threading.Thread], changes: dict[str, Any]) -> Iterator[Snow]:
-    server = Server(create_app(replace(SETTINGS, **changes))).start()
+    app = create_app(replace(SETTINGS, **changes))
+    server = Server(app).start()
     try:
         with requests.Session() as session:
-            yield Snow(server.url, session)
+            yield Snow(server.url, session, app.state.instance)
     finally:
         thread = threading.Thread(target=server.stop)
         thread.start()
