@@ -10,6 +10,9 @@ from fastapi import Depends, Request
 from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
 from include.sandbox.common.traffic import Traffic
+from include.sandbox.faults.plan import Fault, FaultPlan
+from include.sandbox.iru.fault_kinds import KINDS
+from include.sandbox.iru.page_trail import PageTrail
 from include.sandbox.iru.settings import IruSettings, IruSwitches
 from include.sandbox.iru.spelling import stored_time
 
@@ -29,6 +32,10 @@ class Tenant:
     totals: dict[Any, tuple[int, int]] = field(default_factory=dict)
     """Counts already taken, with the number of changes at that time."""
     totals_lock: threading.Lock = field(default_factory=threading.Lock)
+    trail: PageTrail = field(default_factory=PageTrail)
+    export_faults: dict[str, Fault] = field(default_factory=dict)
+    """What struck an export when it was asked for, by its id."""
+    faults: FaultPlan = field(default_factory=lambda: FaultPlan(KINDS))
 
     @property
     def clock(self) -> Clock:
