@@ -28,7 +28,7 @@ def truncate(file: Path, fault: Fault | None) -> None:
     if fault is None or fault.kind != "export_truncated":
         return
     content = file.read_bytes()
-    place = int(len(content) * fault.options["at"])
+    place = min(max(0, int(len(content) * fault.options["at"])), len(content) - 1)
     begin = content.rfind(b"\n", 0, place) + 1
     end = content.find(b"\n", begin)
     file.write_bytes(content[: (begin + end) // 2])
