@@ -29,12 +29,12 @@ class Tenant:
     switches: IruSwitches
     tokens: dict[str, str] = field(default_factory=dict)
     """Further tokens with the patterns each may not use."""
-    totals: dict[Any, tuple[int, int]] = field(default_factory=dict)
-    """Counts already taken, with the number of changes at that time."""
-    totals_lock: threading.Lock = field(default_factory=threading.Lock)
     trail: PageTrail = field(default_factory=PageTrail)
     export_faults: dict[str, Fault] = field(default_factory=dict)
     """What struck an export when it was asked for, by its id."""
+    totals: dict[Any, tuple[int, int]] = field(default_factory=dict)
+    """Counts already taken, with the number of changes at that time."""
+    totals_lock: threading.Lock = field(default_factory=threading.Lock)
     faults: FaultPlan = field(default_factory=lambda: FaultPlan(KINDS))
 
     @property
