@@ -9,17 +9,16 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from include.sandbox.iru.device_filters import Condition
 from include.sandbox.iru.errors import bad_field, bad_request
-from include.sandbox.iru.paging import read_window
+from include.sandbox.iru.paging import page_address, read_window
 from include.sandbox.iru.prism_filters import join_conditions
 from include.sandbox.iru.spelling import read_time, stored_time, zulu_time
-from include.sandbox.iru.tenant import TenantOf
+from include.sandbox.iru.tenant import Tenant, TenantOf
 
 MAXIMUM_LIMIT = 500
 _COLUMNS = {"occurred_at": "dt", "id": "id"}
@@ -46,7 +45,7 @@ class _Order:
 
 @router.get("/audit/events")
 def list_events(request: Request, tenant: TenantOf) -> JSONResponse:
-    """Return one page of events; ``next`` is a whole address on this host, null at the end."""
+    """Return one page of events; ``next`` is a whole address, null at the end."""
     given = request.query_params
     limit = read_window(given, tenant.switches, default=MAXIMUM_LIMIT, maximum=MAXIMUM_LIMIT).limit
     order = _read_order(given.get("sort_by", ""))
@@ -58,7 +57,7 @@ def list_events(request: Request, tenant: TenantOf) -> JSONResponse:
         f"SELECT * FROM audit WHERE {condition.sql} ORDER BY {order.sql} LIMIT ?",  # noqa: S608 - own names
         (*condition.values, limit + 1),
     )
-    following = _next_address(request, order.cursor(rows[limit - 1])) if len(rows) > limit else None
+    following = _next_address(request, tenant, order.cursor(rows[limit - 1])) if len(rows) > limit else None
     results = [_event_json(row) for row in rows[:limit]]
     return JSONResponse({"results": results, "previous": None, "next": following})
 
@@ -99,9 +98,9 @@ def _read_cursor(cursor: str, kind: str) -> str:
     raise bad_request("Invalid cursor")
 
 
-def _next_address(request: Request, cursor: str) -> str:
+def _next_address(request: Request, tenant: Tenant, cursor: str) -> str:
     query = {k: v for k, v in request.query_params.items() if k != "cursor"} | {"cursor": cursor}
-    return f"{request.url.replace(query='')}?{urlencode(query)}"
+    return page_address(request, tenant.switches.next_host, query)
 
 
 def _event_json(row: sqlite3.Row) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from include.sandbox.fleet import Device
 from include.sandbox.fleet.enrolment import Surroundings, draw_device
 from include.sandbox.fleet.hardware import next_release
 from include.sandbox.fleet.randomness import draw_uuid, stream
@@ -23,7 +24,7 @@ from include.sandbox.iru.change_apps import (
 )
 from include.sandbox.iru.change_plan import ChangeCounts, Deck
 from include.sandbox.iru.device_edit import edit_device, remove_device
-from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.device_rows import find_device
 from include.sandbox.iru.fleet_reader import read_surroundings
 from include.sandbox.iru.spelling import stored_time
 from include.sandbox.iru.store import device_row, insert_rows
@@ -162,13 +163,18 @@ def _reenroll(tenant: Tenant, draw: random.Random, device_id: str) -> Change:
 
 
 def _enroll(tenant: Tenant, draw: random.Random, around: Surroundings) -> Change:
+    device, row = draw_new(tenant, draw, around)
+    change = _insert(tenant, row)
+    return change | {"apps": install_on_new(tenant, draw, device)}
+
+
+def draw_new(tenant: Tenant, draw: random.Random, around: Surroundings) -> tuple[Device, dict[str, Any]]:
+    """Return a device that the tenant does not have, and its row as of now."""
     now = tenant.clock.now()
     device = draw_device(draw, tenant.settings.spec, around, now - timedelta(seconds=1))
     while tenant.database.rows("SELECT 1 FROM devices WHERE serial_number = ?", (device.serial_number,)):
         device = draw_device(draw, tenant.settings.spec, around, now - timedelta(seconds=1))
-    times = {"last_check_in": stored_time(now), "updated_at": stored_time(now)}
-    change = _insert(tenant, device_row(device) | times)
-    return change | {"apps": install_on_new(tenant, draw, device)}
+    return device, device_row(device) | {"last_check_in": stored_time(now), "updated_at": stored_time(now)}
 
 
 def _insert(tenant: Tenant, row: dict[str, Any]) -> Change:

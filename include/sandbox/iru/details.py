@@ -19,8 +19,7 @@ from include.sandbox.iru.detail_parts import (
     lost_mode,
     recovery,
 )
-from include.sandbox.iru.device_rows import user_json
-from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.device_rows import find_device, user_json
 from include.sandbox.iru.other_details import android_details, windows_details
 from include.sandbox.iru.spelling import details_capacity, spaced_seconds, spaced_time, word, zulu_time
 from include.sandbox.iru.tenant import TenantOf

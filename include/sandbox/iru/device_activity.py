@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.device_rows import find_device
 from include.sandbox.iru.paging import neighbours, read_window
 from include.sandbox.iru.spelling import zulu_time
 from include.sandbox.iru.tenant import TenantOf
@@ -31,7 +31,7 @@ def list_activity(device_id: str, request: Request, tenant: TenantOf) -> JSONRes
     window = read_window(request.query_params, tenant.switches, default=MAXIMUM_LIMIT, maximum=MAXIMUM_LIMIT)
     rows = tenant.database.rows(_ACTIVITY, (device["id"],))
     names = {row["id"]: row["name"] for row in tenant.database.rows("SELECT id, name FROM blueprints")}
-    following, before = neighbours(request, window, len(rows))
+    following, before = neighbours(request, tenant.switches, window, len(rows))
     shown = rows[window.offset : window.offset + window.limit]
     activity = {
         "count": len(rows),

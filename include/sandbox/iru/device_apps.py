@@ -10,7 +10,7 @@ from uuid import NAMESPACE_OID, uuid5
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
-from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.device_rows import find_device
 from include.sandbox.iru.spelling import word, zulu_time
 from include.sandbox.iru.tenant import TenantOf
 

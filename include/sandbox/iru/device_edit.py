@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from include.sandbox.iru.audit import device_deleted, device_updated, record_events
-from include.sandbox.iru.device_rows import DEVICE_SOURCE, device_json
-from include.sandbox.iru.devices import find_device
+from include.sandbox.iru.device_rows import DEVICE_SOURCE, device_json, find_device
 from include.sandbox.iru.errors import ApiError, bad_field, bad_request
 from include.sandbox.iru.tenant import Tenant, TenantOf
 

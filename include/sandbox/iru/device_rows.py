@@ -7,13 +7,23 @@ import json
 import sqlite3
 from typing import Any
 
+from include.sandbox.iru.errors import not_found
 from include.sandbox.iru.settings import IruSwitches
 from include.sandbox.iru.spelling import spaced_time, zulu_time
+from include.sandbox.iru.tenant import Tenant
 
 DEVICE_SOURCE = """
 SELECT d.*, b.name AS blueprint_name, u.name AS user_name, u.email AS user_email, u.archived AS user_archived
 FROM devices d JOIN blueprints b ON b.id = d.blueprint_id LEFT JOIN users u ON u.id = d.user_id
 """
+
+
+def find_device(tenant: Tenant, device_id: str) -> sqlite3.Row:
+    """Return the stored device with its blueprint and user; raise the 404 when there is none."""
+    rows = tenant.database.rows(f"{DEVICE_SOURCE} WHERE d.id = ?", (device_id.lower(),))
+    if not rows:
+        raise not_found()
+    return rows[0]
 
 
 def device_json(row: sqlite3.Row, switches: IruSwitches) -> dict[str, Any]:

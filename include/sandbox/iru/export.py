@@ -6,6 +6,7 @@ shows the tenant as it was while it was written: https://api-docs.kandji.io (Pri
 
 import csv
 import json
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from starlette.responses import JSONResponse
 
 from include.sandbox.iru.device_edit import read_json_object
 from include.sandbox.iru.errors import bad_request, not_found
+from include.sandbox.iru.export_faults import address_age_s, failure, pending_s, truncate
 from include.sandbox.iru.export_files import export_folder, signed_address
+from include.sandbox.iru.fault_kinds import EXPORT
 from include.sandbox.iru.prism_categories import EXPORTABLE, find_category, invalid_category
 from include.sandbox.iru.prism_columns import Category
 from include.sandbox.iru.prism_query import PrismQuery
-from include.sandbox.iru.prism_rows import every_row
+from include.sandbox.iru.prism_rows import every_batch
+from include.sandbox.iru.row_faults import hostile_records
 from include.sandbox.iru.spelling import read_time
 from include.sandbox.iru.tenant import Tenant, TenantOf
 
@@ -42,6 +46,8 @@ async def request_export(request: Request, tenant: TenantOf) -> JSONResponse:
     query = _query(category, args)
     query.condition(category)
     export_id = _record(tenant, name, args)
+    if fault := tenant.faults.take(EXPORT, name):
+        tenant.export_faults[export_id] = fault
     threading.Thread(
         target=_write, args=(tenant, category, query, export_id), name=f"export-{export_id}", daemon=True
     ).start()
@@ -85,11 +91,14 @@ def _record(tenant: Tenant, category: str, args: dict[str, Any]) -> str:
 def _write(tenant: Tenant, category: Category, query: PrismQuery, export_id: str) -> None:
     target = _file(tenant, export_id)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", newline="", encoding="utf-8") as stream:
+    with target.open("w", newline="", encoding="utf-8", errors="surrogatepass") as stream:
         writer = csv.writer(stream)
         writer.writerow([column.key for column in category.columns])
-        for row in every_row(tenant, category, query):
-            writer.writerow(_cell(value) for value in category.row(tuple(row)).values())
+        for batch in every_batch(tenant, category, query):
+            records = [category.row(tuple(row)) for row in batch]
+            for record in hostile_records(tenant, category.name, records):
+                writer.writerow(map(_cell, record.values()))
+    truncate(target, tenant.export_faults.get(export_id))
     with tenant.database.transaction() as connection:
         connection.execute("UPDATE exports SET written_at = ? WHERE id = ?", (tenant.now(), export_id))
 
@@ -100,7 +109,7 @@ def _file(tenant: Tenant, export_id: str) -> Path:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _export_json(request: Request, tenant: Tenant, export_id: str) -> dict[str, Any]:
@@ -109,15 +118,23 @@ def _export_json(request: Request, tenant: Tenant, export_id: str) -> dict[str, 
         raise not_found()
     row = rows[0]
     age_s = (tenant.clock.now() - read_time(row["created_at"])).total_seconds()
-    done = row["written_at"] is not None and age_s >= tenant.switches.export_delay_s
+    fault = tenant.export_faults.get(export_id)
+    ended = row["written_at"] is not None and age_s >= pending_s(tenant, fault)
+    failed = failure(fault) if ended else None
+    done = ended and not failed
     return {
         "id": row["id"],
-        "status": "success" if done else "pending",
+        "status": failed[0] if failed else "success" if done else "pending",
         "category": row["category"],
         "args": json.loads(row["args"]),
-        "error_msg": None,
+        "error_msg": failed[1] if failed else None,
         "path": row["file"] if done else None,
-        "signed_url": signed_address(tenant, str(request.base_url), row["file"]) if done else None,
+        "signed_url": _signed_address(request, tenant, row) if done else None,
         "created_at": row["created_at"],
-        "updated_at": row["written_at"] if done else row["created_at"],
+        "updated_at": row["written_at"] if ended else row["created_at"],
     }
+
+
+def _signed_address(request: Request, tenant: Tenant, row: sqlite3.Row) -> str:
+    age_s = address_age_s(tenant, row["category"])
+    return signed_address(tenant, str(request.base_url), row["file"], age_s=age_s)

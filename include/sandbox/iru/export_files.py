@@ -34,9 +34,9 @@ def export_folder(database_path: Path | None) -> Path:
     return database_path.with_suffix(".exports")
 
 
-def signed_address(tenant: Tenant, base_url: str, file: str) -> str:
-    """Return an address that lets anybody read ``file`` for 48 hours."""
-    date = tenant.clock.now().strftime(_TIME_FORM)
+def signed_address(tenant: Tenant, base_url: str, file: str, *, age_s: int = 0) -> str:
+    """Return an address that lets anybody read ``file`` for the 48 hours since it was signed ``age_s`` ago."""
+    date = (tenant.clock.now() - timedelta(seconds=age_s)).strftime(_TIME_FORM)
     query = {
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": f"SANDBOX/{date[:8]}/us-east-1/s3/aws4_request",

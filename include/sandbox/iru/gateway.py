@@ -45,10 +45,17 @@ class RateLimiter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._used = {"second": (0, 0), "hour": (0, 0)}
+        self._used_by_others = 0
 
-    def take(self, now_s: float, per_second: int, per_hour: int, *, enforce: bool) -> Allowance:
-        """Count one request at ``now_s``; a refused one is not counted."""
+    def take(self, now_s: float, per_second: int, per_hour: int, *, enforce: bool, used_hour: int = 0) -> Allowance:
+        """Count one request at ``now_s``; a refused one is not counted.
+
+        ``used_hour`` is what the running hour has seen before this request, whenever it differs from the last call's.
+        """
         with self._lock:
+            if used_hour != self._used_by_others:
+                self._used_by_others = used_hour
+                self._used["hour"] = (int(now_s // _HOUR_S), used_hour)
             in_second = self._in_window("second", int(now_s))
             in_hour = self._in_window("hour", int(now_s // _HOUR_S))
             wait_s = None
@@ -85,6 +92,7 @@ class GatewayMiddleware:
             switches.rate_limit_per_second,
             switches.rate_limit_per_hour,
             enforce=switches.rate_limit,
+            used_hour=switches.rate_limit_used_hour,
         )
         headers = self._headers(scope["path"], allowance)
 

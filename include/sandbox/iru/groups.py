@@ -30,7 +30,7 @@ def list_blueprints(request: Request, tenant: TenantOf) -> JSONResponse:
     window = read_window(request.query_params, tenant.switches, default=MAXIMUM_LIMIT, maximum=MAXIMUM_LIMIT)
     condition = _condition(request.query_params)
     rows = tenant.database.rows(f"{_BLUEPRINTS} WHERE {condition.sql} ORDER BY b.seq", condition.values)
-    following, before = neighbours(request, window, len(rows))
+    following, before = neighbours(request, tenant.switches, window, len(rows))
     shown = rows[window.offset : window.offset + window.limit]
     results = [_blueprint_json(row) for row in shown]
     return JSONResponse({"count": len(rows), "next": following, "previous": before, "results": results})

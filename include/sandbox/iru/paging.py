@@ -34,19 +34,37 @@ def _number(text: str, *, least: int) -> int | None:
     return number if number is not None and number >= least else None
 
 
-def other_page(request: Request, window: Window, offset: int) -> str:
-    """Return the address of the page at ``offset``; the first page has none in it."""
+def web_host(request: Request) -> str:
+    """Return the other loopback name with the same port, so that following it blindly still works."""
+    name = "127.0.0.1" if request.url.hostname == "localhost" else "localhost"
+    return f"{name}:{request.url.port}" if request.url.port else name
+
+
+def page_address(request: Request, host: str, query: Mapping[str, str]) -> str:
+    """Return the address of another page of a list: on ``host``, or on the API's own where that is ""."""
+    if host.lower() == request.url.netloc.lower():
+        host = web_host(request)
+    url = request.url.replace(netloc=host or request.url.netloc, query="")
+    return f"{url}?{urlencode(query)}"
+
+
+def _offset_query(request: Request, window: Window, offset: int) -> dict[str, str]:
+    """Return the query of the page at ``offset``; the first page has none in it."""
     query = {k: v for k, v in request.query_params.items() if k not in ("limit", "offset")}
     query["limit"] = str(window.limit)
     if offset > 0:
         query["offset"] = str(offset)
-    return f"{request.url.replace(query='')}?{urlencode(query)}"
+    return query
 
 
-def neighbours(request: Request, window: Window, total: int) -> tuple[str | None, str | None]:
+def neighbours(request: Request, switches: IruSwitches, window: Window, total: int) -> tuple[str | None, str | None]:
     """Return the addresses of the next and the previous page, None where there is none."""
     following, before = window.offset + window.limit, window.offset - window.limit
+
+    def address(offset: int) -> str:
+        return page_address(request, switches.next_host, _offset_query(request, window, offset))
+
     return (
-        other_page(request, window, following) if following < total else None,
-        other_page(request, window, max(0, before)) if window.offset else None,
+        address(following) if following < total else None,
+        address(max(0, before)) if window.offset else None,
     )

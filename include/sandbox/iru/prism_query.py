@@ -18,6 +18,9 @@ from include.sandbox.iru.errors import bad_request
 from include.sandbox.iru.prism_columns import Category
 from include.sandbox.iru.prism_filters import filter_condition, join_conditions
 
+START = -(1 << 62)
+"""The position before all rows: some of them have negative ones."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrismQuery:
@@ -62,16 +65,21 @@ def write_cursor(secret: bytes, signature: str, position: int) -> str:
 
 
 def read_cursor(secret: bytes, signature: str, cursor: str) -> int:
-    """Return the position behind which to go on, 0 for an empty cursor; 400 for another query's cursor."""
+    """Return the position behind which to go on, START for an empty cursor; 400 for another query's cursor."""
     if not cursor:
-        return 0
+        return START
     try:
         seal, _, position = base64.b64decode(cursor, validate=True).decode().partition("|")
         if hmac.compare_digest(seal, _seal(secret, signature, int(position))):
             return int(position)
     except ValueError as error:
-        raise bad_request("Invalid cursor") from error
-    raise bad_request("Invalid cursor")
+        raise invalid_cursor() from error
+    raise invalid_cursor()
+
+
+def invalid_cursor() -> Exception:
+    """Return the 400 for a cursor that leads nowhere."""
+    return bad_request("Invalid cursor")
 
 
 def _seal(secret: bytes, signature: str, position: int) -> str:

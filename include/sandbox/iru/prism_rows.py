@@ -5,7 +5,7 @@ from typing import Any
 
 from include.sandbox.iru.device_filters import Condition
 from include.sandbox.iru.prism_columns import Category
-from include.sandbox.iru.prism_query import PrismQuery
+from include.sandbox.iru.prism_query import START, PrismQuery
 from include.sandbox.iru.tenant import Tenant
 
 _BATCH = 2000
@@ -30,15 +30,24 @@ def rows_at(tenant: Tenant, category: Category, query: PrismQuery, offset: int, 
     return tenant.database.rows(sql, (*condition.values, count, offset))
 
 
-def every_row(tenant: Tenant, category: Category, query: PrismQuery) -> Iterator[Any]:
+def every_batch(tenant: Tenant, category: Category, query: PrismQuery) -> Iterator[list[Any]]:
     """Yield all selected rows; other requests are served in between unless the order is custom."""
     if query.sort_by:
-        yield from rows_at(tenant, category, query, 0, -1)
+        yield rows_at(tenant, category, query, 0, -1)
         return
-    condition, position = query.condition(category), 0
+    condition, position = query.condition(category), START
     while batch := rows_after(tenant, category, condition, position, _BATCH):
-        yield from batch
+        yield batch
         position = batch[-1][0]
+
+
+def devices_until(tenant: Tenant, category: Category, condition: Condition, position: int) -> set[str]:
+    """Return the devices that have selected rows up to ``position`` in order of entry."""
+    sql = (
+        f"SELECT DISTINCT d.id FROM {category.source} "  # noqa: S608 - own names, bound values
+        f"WHERE {category.seq} <= ? AND {condition.sql}"
+    )
+    return {row[0] for row in tenant.database.rows(sql, (position, *condition.values))}
 
 
 def count_rows(tenant: Tenant, category: Category, condition: Condition) -> int:

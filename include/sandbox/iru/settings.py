@@ -36,8 +36,11 @@ class IruSwitches:
     """A limit above the maximum is cut (``cap``) or answered with 400 (``refuse``)."""
     windows_android: bool = False
     """Windows and Android management is on: three more keys on every row of ``/devices``."""
+    next_host: str = ""
+    """Host of ``next`` and ``previous`` in every list that has them: where they point when it is not the API's own.
+    What names the API itself is taken as its other loopback name."""
     users_next_host: str = ""
-    """Host of ``next`` in ``/users``; by default the other loopback name, never the API's own."""
+    """The same in ``/users`` alone, where ``next`` never names the API: by default it is the other loopback name."""
     denied: str = ""
     """Comma list of patterns such as ``GET /prism/*`` that the main token may not use (403)."""
     export_delay_s: float = 1.0
@@ -48,6 +51,8 @@ class IruSwitches:
     rate_limit_retry_after: bool = True
     rate_limit_per_second: int = 50
     rate_limit_per_hour: int = 10_000
+    rate_limit_used_hour: int = 0
+    """How many requests of the running hour are used already; counts on from there whenever it is set anew."""
 
     def __post_init__(self) -> None:
         if self.limit_over_maximum not in ("cap", "refuse"):

@@ -11,9 +11,10 @@ from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
 from include.sandbox.common.traffic import Traffic
 from include.sandbox.faults.kind import Catalogue
-from include.sandbox.faults.plan import FaultPlan
+from include.sandbox.faults.plan import Fault, FaultPlan
 from include.sandbox.faults.request_kinds import IRU
 from include.sandbox.iru.fault_kinds import KINDS
+from include.sandbox.iru.page_trail import PageTrail
 from include.sandbox.iru.settings import IruSettings, IruSwitches
 from include.sandbox.iru.spelling import stored_time
 
@@ -33,6 +34,9 @@ class Tenant:
     switches: IruSwitches
     tokens: dict[str, str] = field(default_factory=dict)
     """Further tokens with the patterns each may not use."""
+    trail: PageTrail = field(default_factory=PageTrail)
+    export_faults: dict[str, Fault] = field(default_factory=dict)
+    """What struck an export when it was asked for, by its id."""
     totals: dict[Any, tuple[int, int]] = field(default_factory=dict)
     """Counts already taken, with the number of changes at that time."""
     totals_lock: threading.Lock = field(default_factory=threading.Lock)

@@ -8,13 +8,13 @@ import base64
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from include.sandbox.iru.device_filters import Condition
 from include.sandbox.iru.errors import ApiError, not_found
+from include.sandbox.iru.paging import page_address, web_host
 from include.sandbox.iru.prism_filters import join_conditions
 from include.sandbox.iru.spelling import zulu_time
 from include.sandbox.iru.tenant import Tenant, TenantOf
@@ -76,14 +76,8 @@ def _read_cursor(cursor: str) -> int:
 def _next_address(request: Request, tenant: Tenant, number: int) -> str:
     cursor = base64.b64encode(f"p={number}".encode()).decode()
     query = {k: v for k, v in request.query_params.items() if k != "cursor"} | {"cursor": cursor}
-    host = tenant.switches.users_next_host or _web_host(request)
-    return f"{request.url.scheme}://{host}{request.url.path}?{urlencode(query)}"
-
-
-def _web_host(request: Request) -> str:
-    """Return the other loopback name with the same port, so that following it blindly still works."""
-    name = "127.0.0.1" if request.url.hostname == "localhost" else "localhost"
-    return f"{name}:{request.url.port}" if request.url.port else name
+    host = tenant.switches.users_next_host or tenant.switches.next_host or web_host(request)
+    return page_address(request, host, query)
 
 
 def _user_json(tenant: Tenant, row: sqlite3.Row) -> dict[str, Any]:

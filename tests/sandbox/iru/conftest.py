@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import requests
 
+from include.sandbox.faults.plan import FaultPlan
 from include.sandbox.fleet import Fleet, FleetSpec, generate_fleet
 from include.sandbox.iru import IruSettings, IruSwitches, create_app
 from include.sandbox.server import Server
@@ -84,5 +85,33 @@ def start(fleet: Fleet) -> Iterator[Callable[..., Api]]:
             switches = IruSwitches(**{"rate_limit": False} | options.pop("switches", {}))
             given = {"spec": SPEC, "fleet": fleet, "token": TOKEN} | options
             return Api(servers.enter_context(Server(create_app(IruSettings(switches=switches, **given)))).url)
+
+        yield start_one
+
+
+@dataclass
+class FaultyApi(Api):
+    """A tenant that can be asked for faults."""
+
+    plan: FaultPlan = field(kw_only=True)
+
+    def fault(self, kind: str, **options: Any) -> None:
+        """Ask for a fault."""
+        self.plan.add({"kind": kind} | options)
+
+    def struck(self) -> list[str]:
+        """Return the subjects of all strikes so far."""
+        return [strike["subject"] for strike in self.plan.snapshot()["strikes"]]
+
+
+@pytest.fixture
+def faulty(fleet: Fleet) -> Iterator[Callable[..., FaultyApi]]:
+    """Start tenants of a test's own that take faults, with the shared fleet and without rate limits."""
+    with ExitStack() as servers:
+
+        def start_one(**switches: Any) -> FaultyApi:
+            chosen = IruSwitches(**{"rate_limit": False} | switches)
+            app = create_app(IruSettings(spec=SPEC, fleet=fleet, token=TOKEN, switches=chosen))
+            return FaultyApi(servers.enter_context(Server(app)).url, plan=app.state.tenant.faults)
 
         yield start_one
