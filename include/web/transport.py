@@ -2,18 +2,32 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+import urllib3
 from requests.auth import AuthBase
 from requests.models import PreparedRequest
 
-from include.errors import AnswerUnusable, RetryLater, SetupWrong
+from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
+from include.web.deadline import Deadline, EndableAdapter
+from include.web.hints import retry_after_s, server_time_s
 
-TIMEOUT_S = (10.0, 90.0)
+CONNECT_TIMEOUT_S = 10.0
+
+TIMEOUT_S = (CONNECT_TIMEOUT_S, 90.0)
 """Connect and read time-outs; ServiceNow cancels an Import Set transaction after 60 s by itself."""
+
+TOTAL_TIMEOUT_S = 300.0
+"""How long one answer may take as a whole: a slow trickle never trips the read time-out."""
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""The largest answer that is read, after decompression; a page of 300 rows or 10,000 staging rows is far below."""
+
+PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +44,24 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            kind = self.headers.get("Content-Type", "no content type")
             raise AnswerUnusable(
-                f"{self.request} answered HTTP {self.status} with {len(self.body)} bytes of {kind} "
-                "that are not valid JSON."
+                f"{self.request} answered HTTP {self.status} with {self.kind} that are not valid JSON."
             ) from error
 
     @property
+    def kind(self) -> str:
+        """The body's size and type in words, without its content."""
+        return f"{len(self.body)} bytes of {self.headers.get('Content-Type', 'no content type')[:60]}"
+
+    @property
     def retry_after_s(self) -> float | None:
-        """The server's Retry-After in seconds, where it sent a number."""
-        try:
-            return max(0.0, float(self.headers.get("Retry-After", "")))
-        except ValueError:
-            return None
+        """The server's own hint in seconds: Retry-After, or on a 429 the end of the rate limit's window."""
+        return retry_after_s(self.headers, self.status)
+
+    @property
+    def date_s(self) -> float | None:
+        """The server's clock when it answered, in unix seconds; None where it sent no Date."""
+        return server_time_s(self.headers)
 
 
 class Bearer(AuthBase):
@@ -58,23 +77,41 @@ class Bearer(AuthBase):
 
 
 class RequestCount:
-    """Counts requests of several threads, for the run's report."""
+    """Counts the requests of several threads, their repetitions and the seconds waited before these."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.total = 0
+        self.retries = 0
+        self.waited_s = 0.0
 
     def add(self) -> None:
         """Count one request."""
         with self._lock:
             self.total += 1
 
+    def add_retry(self, waited_s: float) -> None:
+        """Count one repetition and the wait before it; the request itself is counted when it is sent."""
+        with self._lock:
+            self.retries += 1
+            self.waited_s += waited_s
+
+
+class _Session(requests.Session):
+    """A session that never even looks at where a redirect points: it could carry a credential elsewhere."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return nothing: requests would read the whole body, unbounded, and parse the address."""
+        return None
+
 
 def new_session(*, verify: bool | str = True, proxies: Mapping[str, str] | None = None) -> requests.Session:
     """Return a session that belongs to one thread only (ServiceNow serves one session serially)."""
-    session = requests.Session()
+    session = _Session()
     session.verify = verify
     session.proxies.update(proxies or {})
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, EndableAdapter())
     return session
 
 
@@ -90,35 +127,88 @@ def send(
     *,
     label: str,
     count: RequestCount,
+    max_bytes: int | None = None,
     **options: Any,
 ) -> Answer:
-    """Send one request without following redirects, and return whatever was answered.
+    """Send one request without following redirects, and return whatever was answered, bounded in size and time.
 
-    ``label`` names the request in messages. Raises RetryLater when no answer came, SetupWrong when the server's
-    certificate cannot be trusted or the request cannot even be written.
+    ``label`` names the request in messages; ``timeout`` (connect, read) and ``total_timeout_s`` are options. Raises
+    RetryLater when no complete answer came in time, AnswerUnusable when it is larger than ``max_bytes``, SetupWrong
+    when the server's certificate cannot be trusted or the request cannot even be written.
     """
+    with exchange(session, method, url, label=label, count=count, **options) as response:
+        body = b"".join(pieces(response, label=label, max_bytes=max_bytes or MAX_BODY_BYTES))
+    return Answer(label, response.status_code, response.headers, body)
+
+
+@contextmanager
+def exchange(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    label: str,
+    count: RequestCount,
+    timeout: tuple[float, float] | None = None,
+    total_timeout_s: float | None = None,
+    **options: Any,
+) -> Iterator[requests.Response]:
+    """Send one request and give the answer whose body is still to be read; errors are those of ``send``."""
     count.add()
-    options.setdefault("timeout", TIMEOUT_S)
     options.setdefault("verify", own_verify(session.verify))
-    try:
-        response = session.request(method, url, allow_redirects=False, **options)
-    except requests.exceptions.SSLError as error:
-        raise SetupWrong(
+    limit_s = total_timeout_s or TOTAL_TIMEOUT_S
+    late = RetryLater(f"{label}: the answer was not complete after {limit_s:g} s.", maybe_done=True)
+    with Deadline(session, limit_s) as deadline:
+        try:
+            with session.request(
+                method, url, allow_redirects=False, stream=True, timeout=timeout or TIMEOUT_S, **options
+            ) as response:
+                yield response
+        except (requests.exceptions.RequestException, ValueError) as error:
+            raise (late if deadline.passed else _translated(error, label)) from None
+        except PipelineError:
+            if deadline.passed:
+                raise late from None
+            raise
+    if deadline.passed:  # what looks like the end of the answer was the end of our patience
+        raise late
+
+
+def pieces(response: requests.Response, *, label: str, max_bytes: int) -> Iterator[bytes]:
+    """Yield the body as it comes, decompressed; AnswerUnusable beyond ``max_bytes``, before that much is in memory."""
+    size = 0
+    for piece in response.iter_content(PIECE_BYTES):
+        size += len(piece)
+        if size > max_bytes:
+            raise AnswerUnusable(f"{label}: the answer is larger than {max_bytes} bytes; it was not read to its end.")
+        yield piece
+
+
+def _translated(error: Exception, label: str) -> PipelineError:
+    """Return what to do about an exchange that failed; never its own text, which may show a token or an address."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return SetupWrong(
             f"{label}: the server's TLS certificate could not be verified. Check the host, or name the "
             "organisation's CA file in the connection's extra as 'verify'."
-        ) from error
-    except ValueError:  # requests' own and Python's errors about headers and addresses; their text may show a token
-        raise SetupWrong(
+        )
+    if _is_of_answer(error):
+        return RetryLater(f"{label}: the answer's headers contradict each other.", maybe_done=True)
+    if isinstance(error, ValueError):  # requests' own and Python's errors about headers and addresses
+        return SetupWrong(
             f"{label}: the connection's host, or a token or proxy of it, holds a character that HTTP does not allow "
             "there (a line break from copying, a typographic quote)."
-        ) from None
-    except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
-        raise RetryLater(f"{label}: no connection ({type(error).__name__}).") from None
-    except requests.exceptions.ConnectionError as error:
-        raise RetryLater(f"{label}: {_why(error)}.", maybe_done=not _refused(error)) from None
-    except requests.exceptions.RequestException as error:
-        raise RetryLater(f"{label}: no complete answer ({type(error).__name__}).", maybe_done=True) from None
-    return Answer(label, response.status_code, response.headers, response.content)
+        )
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
+        return RetryLater(f"{label}: no connection ({type(error).__name__}).")
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return RetryLater(f"{label}: {_why(error)}.", maybe_done=not _refused(error))
+    return RetryLater(f"{label}: no complete answer ({type(error).__name__}).", maybe_done=True)
+
+
+def _is_of_answer(error: Exception) -> bool:
+    """Say whether a header was refused that the server sent, not one of ours."""
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, urllib3.exceptions.InvalidHeader)
 
 
 def _refused(error: Exception) -> bool:
