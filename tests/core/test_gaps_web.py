@@ -54,7 +54,7 @@ def test_no_request_waits_forever(monkeypatch: pytest.MonkeyPatch, ask: Ask, sil
 
     with serving(script) as server:
         with pytest.raises(RetryLater):
-            ask(server.url)
+            ask(server.url, **({"read_timeout_s": 0.1} if ask is _iru else {}))
         given_up.set()
 
 
