@@ -8,7 +8,7 @@ anything else is the row that was passed by. A device that Prism does not name i
 import logging
 from dataclasses import dataclass
 
-from include.inventory.page_files import Page, Stored, append_page
+from include.inventory.page_files import Page, Stored, append_page, device_ids
 from include.iru.client import IruClient, is_device_id
 from include.storage import StoragePath
 
@@ -37,7 +37,9 @@ def complete_sweep(client: IruClient, folder: StoragePath, swept: Stored, prism:
             MAX_LOOKUPS,
         )
         return Swept(passed_by=len(missing))
-    page: Page = [row for row in map(client.fetch_device, missing) if row is not None]
+    rows = {device_id: client.fetch_device(device_id) for device_id in missing}
+    page: Page = [row for device_id, row in rows.items() if row is not None and device_id in device_ids([row])]
+    gone = sum(row is None for row in rows.values())
     if page:
         append_page(folder, swept.pages, page)
     if missing:
@@ -45,6 +47,6 @@ def complete_sweep(client: IruClient, folder: StoragePath, swept: Stored, prism:
             "GET /devices passed by %d devices that Prism names: %d were fetched one by one, %d are gone.",
             len(missing),
             len(page),
-            len(missing) - len(page),
+            gone,
         )
-    return Swept(found=len(page), gone=len(missing) - len(page))
+    return Swept(found=len(page), gone=gone, passed_by=len(missing) - len(page) - gone)
