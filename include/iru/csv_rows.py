@@ -6,7 +6,7 @@ Source: an export names the keys of the category in its first line; an empty cel
 import csv
 import io
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from include.errors import AnswerUnusable
 from include.iru.quota import PAGE_ROWS
@@ -31,9 +31,12 @@ class ExportUnusable(AnswerUnusable):
 
 
 def iter_csv(file: BinaryIO, *, required: Collection[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of an export in pages; ExportUnusable where it is no CSV or lacks a ``required`` column."""
+    """Yield the rows of an export in pages; ExportUnusable where it is no CSV or lacks a ``required`` column.
+
+    The file belongs to the reader from here on, and is closed with it.
+    """
     csv.field_size_limit(MAX_LINE_CHARS)  # of the whole process; the default refuses long texts that pages may have
-    reader = csv.reader(_lines(file), strict=True)
+    reader = csv.reader(_lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline="")), strict=True)
     try:
         header = next(reader, [])
         _check_header(header, required)
@@ -51,15 +54,11 @@ def iter_csv(file: BinaryIO, *, required: Collection[str]) -> Iterator[list[dict
         yield page
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    try:
-        while line := text.readline(MAX_LINE_CHARS + 1):
-            if len(line) > MAX_LINE_CHARS:
-                raise ExportUnusable(f"The export has a line of more than {MAX_LINE_CHARS} characters.")
-            yield line
-    finally:
-        text.detach()  # the file is the caller's to close
+def _lines(text: TextIO) -> Iterator[str]:
+    while line := text.readline(MAX_LINE_CHARS + 1):
+        if len(line) > MAX_LINE_CHARS:
+            raise ExportUnusable(f"The export has a line of more than {MAX_LINE_CHARS} characters.")
+        yield line
 
 
 def _check_header(header: list[str], required: Collection[str]) -> None:
