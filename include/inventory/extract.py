@@ -1,36 +1,50 @@
-"""Fetch the pages of a source and keep them as received."""
+"""Fetch the pages of a source, keep them as received, and say whether they are all there."""
 
-import gzip
-import json
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import os
+from collections.abc import Collection as Names
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, get_args
 
 from include.errors import AnswerUnusable, RunUnsafe, SetupWrong
 from include.inventory.mapping import SourceName
+from include.inventory.page_files import Stored, store_walk
+from include.inventory.quota_guard import APPS_EXTRACT, IRU_QUOTA, require_quota
 from include.inventory.run_folder import RunFolder
+from include.inventory.source_fields import PRISM_PREFIX
+from include.inventory.sweep import complete_sweep
 from include.iru.client import IruClient
+from include.iru.csv_rows import ExportUnusable
+from include.iru.export import iter_export
 from include.iru.prism import iter_prism
-from include.storage import StoragePath, list_files, write_bytes
+from include.iru.quota import ExtractMethod
+from include.iru.walk import WalkBroken
+from include.storage import StoragePath
 
 log = logging.getLogger(__name__)
-
-Page = list[dict[str, Any]]
 
 SOURCES: dict[SourceName, tuple[str, ...]] = {"devices": ("devices", "device_information"), "apps": ("apps",)}
 """The API collections that each source of the mapping is made of."""
 
-_PAGE = ".json.gz"
+INCOMPLETE_EXTRACT = "incomplete_extract"
+"""The guard of this stage, as the param ``lift_guards`` names it."""
+
+_DERIVED = {"app_identity": ("name", "bundle_id")}
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was extracted of one API collection; ``expected`` is Iru's own count, None where it gives none."""
+    """What was extracted of one API collection; ``expected`` is what Iru itself counts, None where it does not say.
+
+    ``found`` devices were passed by in the pages and fetched one by one, ``gone`` ones only Prism still names.
+    """
 
     rows: int
     pages: int
     expected: int | None
+    found: int = 0
+    gone: int = 0
 
     @property
     def complete(self) -> bool:
@@ -38,17 +52,67 @@ class Collection:
         return self.expected is None or self.rows >= self.expected
 
 
-def extract(client: IruClient, source: SourceName, folder: RunFolder) -> dict[str, Collection]:
-    """Write every page of a source's collections below ``folder`` and return what was found."""
-    found = {name: _extract_one(client, name, folder.pages(name)) for name in SOURCES[source]}
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The collections of one extract, and the requests that it was predicted to take (None: cannot be told)."""
+
+    collections: dict[str, Collection]
+    predicted: int | None = None
+
+
+def extract_source(
+    client: IruClient,
+    source: SourceName,
+    folder: RunFolder,
+    *,
+    fields: Names[str] = (),
+    lift_guards: Names[str] = (),
+    method: ExtractMethod = "pages",
+) -> dict[str, Any]:
+    """Extract a source and return what the stage tells the later ones and the report.
+
+    RunUnsafe where a guard stops the run; the note then is not written, so that nothing goes on.
+    """
+    found = extract(client, source, folder, fields=fields, lift_guards=lift_guards, method=method)
+    require_complete(found.collections, lifted=INCOMPLETE_EXTRACT in lift_guards)
+    count, quota = client.requests, client.quota
+    return {
+        "collections": {name: asdict(collection) for name, collection in found.collections.items()},
+        "requests": {"iru": count.total},
+        "retries": {"iru": count.retries},
+        "waited_s": {"iru": round(count.waited_s, 3)},
+        "quota": {"predicted": found.predicted} | (asdict(quota) if quota else {}),
+    }
+
+
+def extract(
+    client: IruClient,
+    source: SourceName,
+    folder: RunFolder,
+    *,
+    fields: Names[str] = (),
+    lift_guards: Names[str] = (),
+    method: ExtractMethod = "pages",
+) -> Extracted:
+    """Write every page of a source's collections below ``folder`` and return what was found.
+
+    ``method`` "export" reads Prism by its CSV export, which has to have ``fields`` (empty: every field of its pages),
+    and falls back to pages where the tenant gives none. RunUnsafe when Iru's hourly quota is too small.
+    """
+    counts = {name: _count(client, name) for name in SOURCES[source] if name != "devices"}
+    predicted = require_quota(client.quota, source, counts, method=method, lifted=IRU_QUOTA in lift_guards)
+    stored = {name: _store(client, name, folder.pages(name), method, fields) for name in SOURCES[source]}
+    found = {name: _collection(client, name, stored[name], counts.get(name)) for name in stored}
+    if "devices" in found:
+        found["devices"] = _sweep(client, folder.pages("devices"), stored, found["devices"])
     for name, collection in found.items():
         expected = "" if collection.expected is None else f" (Iru counts {collection.expected})"
         log.info("Extracted %d rows of %s in %d pages%s.", collection.rows, name, collection.pages, expected)
-    return found
+    return Extracted(found, predicted)
 
 
-def require_complete(found: dict[str, Collection], *, lifted: bool) -> None:
-    """Stop the run when pages are missing, unless the guard is lifted by name."""
+def require_complete(found: Mapping[str, Collection], *, lifted: bool) -> None:
+    """Stop the run when pages are missing or counts disagree, unless the guard is lifted by name."""
     for name, collection in found.items():
         if collection.complete:
             continue
@@ -58,36 +122,58 @@ def require_complete(found: dict[str, Collection], *, lifted: bool) -> None:
         if not lifted:
             raise RunUnsafe(
                 f"{message}Nothing was sent. Run again; if it stays so, lift the guard with the param "
-                '{"lift_guards": ["incomplete_extract"]}, which sends what is there and removes nothing.'
+                f'{{"lift_guards": ["{INCOMPLETE_EXTRACT}"]}}, which sends what is there and removes nothing.'
             )
-        log.warning("%sThe guard incomplete_extract is lifted: going on without removals.", message)
+        log.warning("%sThe guard %s is lifted: going on without removals.", message, INCOMPLETE_EXTRACT)
 
 
-def iter_pages(folder: StoragePath) -> Iterator[Page]:
-    """Yield the pages that ``extract`` kept, in their order."""
-    for path in list_files(folder, _PAGE):
-        yield json.loads(gzip.decompress(path.read_bytes()))
+def read_method(environment: Mapping[str, str] | None = None) -> ExtractMethod:
+    """Return how apps are extracted, from IRU_SERVICENOW_APPS_EXTRACT (default: pages)."""
+    text = (os.environ if environment is None else environment).get(APPS_EXTRACT, "pages").strip().lower()
+    if text == "export":
+        return "export"
+    if text in ("", "pages"):
+        return "pages"
+    raise SetupWrong(f"{APPS_EXTRACT} is {text!r}; it must be one of: {', '.join(get_args(ExtractMethod))}.")
 
 
-def _extract_one(client: IruClient, name: str, folder: StoragePath) -> Collection:
-    for leftover in list_files(folder, _PAGE):
-        leftover.unlink()  # of an earlier try, which may have seen more pages
-    pages: Iterable[Page] = client.iter_devices() if name == "devices" else iter_prism(client, name)
-    before = _expected(client, name)
-    rows = n_pages = 0
-    for page in pages:
-        write_bytes(folder / f"page-{n_pages:06d}{_PAGE}", gzip.compress(json.dumps(page).encode(), 1, mtime=0))
-        rows, n_pages = rows + len(page), n_pages + 1
-    after = _expected(client, name) if before is not None else None
+def _store(client: IruClient, name: str, folder: StoragePath, method: ExtractMethod, fields: Names[str]) -> Stored:
+    if name == "devices":
+        return store_walk(folder, client.iter_devices)
+    if method == "export":
+        try:
+            return store_walk(folder, lambda: iter_export(client, name, fields=_prism_keys(fields)))
+        except (ExportUnusable, WalkBroken) as error:
+            log.warning("Reading %s page by page, because its export is of no use: %s", name, error)
+    return store_walk(folder, lambda: iter_prism(client, name))
+
+
+def _prism_keys(fields: Names[str]) -> set[str]:
+    """Return the keys of Prism's rows that fields of the mapping are read from."""
+    return {key.removeprefix(PRISM_PREFIX) for field in fields for key in _DERIVED.get(field, (field,))}
+
+
+def _collection(client: IruClient, name: str, stored: Stored, before: int | None) -> Collection:
+    after = _count(client, name) if before is not None else None
     # The fleet may change under the walk: only rows that were there before and after it have to be in the pages.
     expected = min(before, after) if before is not None and after is not None else None
-    return Collection(rows=rows, pages=n_pages, expected=expected)
+    return Collection(rows=stored.rows, pages=stored.pages, expected=expected)
 
 
-def _expected(client: IruClient, name: str) -> int | None:
-    """Ask Prism for its own count; None for /devices, which has none, and where the tenant does not answer."""
-    if name == "devices":
-        return None
+def _sweep(client: IruClient, folder: StoragePath, stored: Mapping[str, Stored], devices: Collection) -> Collection:
+    swept = complete_sweep(client, folder, stored["devices"], stored["device_information"])
+    return replace(
+        devices,
+        rows=devices.rows + swept.found,
+        pages=devices.pages + bool(swept.found),
+        expected=devices.rows + swept.found + swept.passed_by,
+        found=swept.found,
+        gone=swept.gone,
+    )
+
+
+def _count(client: IruClient, name: str) -> int | None:
+    """Ask Prism for its own count; None where the tenant does not answer, or not exactly."""
     try:
         count, exact = client.count_prism(name)
     except (AnswerUnusable, SetupWrong) as error:

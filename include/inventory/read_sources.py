@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from include.inventory.cells import scalar
-from include.inventory.extract import iter_pages
 from include.inventory.mapping import FeedMapping, SourceName
+from include.inventory.page_files import iter_pages
 from include.inventory.run_folder import RunFolder
 from include.inventory.source_fields import PRISM_PREFIX
 

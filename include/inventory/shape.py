@@ -79,6 +79,7 @@ def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams)
     """Return the rows that this run leaves out on purpose, with the reason."""
     every_family = set(params.device_families) == set(DEVICE_FAMILIES)
     blueprints = zip(source["blueprint_id"].tolist(), source["blueprint_name"].tolist(), strict=True)
+    later = _listed_again(source)
     out: dict[int, str] = {}
     for row, (kind, own) in enumerate(zip(_families(source), blueprints, strict=True)):
         if kind in mapping.out_of_scope:
@@ -87,7 +88,17 @@ def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams)
             out[row] = f"device family {kind or '(unknown)'} is not among those of this run"
         elif params.blueprints and not set(params.blueprints) & {part for part in own if isinstance(part, str)}:
             out[row] = "blueprint is not among those of this run"
+        elif row in later:
+            out[row] = "a later page lists the same device again"
     return out
+
+
+def _listed_again(source: pd.DataFrame) -> set[int]:
+    """Return the rows of devices that moved to a later page while the pages were read; the later row is newer."""
+    if "platform" not in source:
+        return set()  # a device has many apps
+    ids = pd.Series([cell if isinstance(cell, str) else None for cell in source["device_id"]], dtype="str")
+    return set(ids.index[ids.notna() & ids.duplicated(keep="last")].tolist())
 
 
 def _rejects(source: pd.DataFrame, in_scope: pd.DataFrame, feed: Feed, problems: Sequence[Problem]) -> pd.DataFrame:

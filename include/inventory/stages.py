@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from include.inventory.extract import Collection, extract, require_complete
+from include.inventory.extract import Collection, extract_source, read_method
 from include.inventory.ledger import Ledger
 from include.inventory.lengths import Fitted, fit
 from include.inventory.mapping import Feed, FeedMapping, SourceName
@@ -16,7 +16,7 @@ from include.inventory.missing import Missing, find_missing
 from include.inventory.params import RunParams
 from include.inventory.partner import waiting_rows
 from include.inventory.plan import ACTIONS, Plan, make_plan
-from include.inventory.read_sources import read_source
+from include.inventory.read_sources import read_source, source_fields
 from include.inventory.references import Referred, clear_unknown
 from include.inventory.run_folder import RunFolder
 from include.inventory.shape import Shaped, shape
@@ -69,11 +69,16 @@ class Services:
 
 
 def run_extract(run: Run, client: IruClient) -> None:
-    """Fetch the run's source; RunUnsafe when it is not whole and the guard is not lifted."""
-    found = extract(client, run.source, run.folder)
-    require_complete(found, lifted="incomplete_extract" in run.params.lift_guards)
-    told = {name: asdict(collection) for name, collection in found.items()}
-    run.folder.note("extract", {"collections": told, "requests": {"iru": client.requests.total}})
+    """Fetch the run's source; RunUnsafe when it is not whole, or Iru's quota too small, and the guard not lifted."""
+    note = extract_source(
+        client,
+        run.source,
+        run.folder,
+        fields=source_fields(run.mapping, run.source),
+        lift_guards=run.params.lift_guards,
+        method=read_method() if run.source == "apps" else "pages",
+    )
+    run.folder.note("extract", note)
 
 
 def run_shape(run: Run) -> None:

@@ -9,7 +9,8 @@ import json
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.web.transport import Answer
 
-_TRANSIENT = {408, 425, 500, 502, 503, 504}
+_LONGEST_DETAIL = 200
+_TRANSIENT = {408, 425}
 
 
 class NotFound(AnswerUnusable):
@@ -24,7 +25,7 @@ def judge(answer: Answer) -> object:
     """Return the JSON value of a success; raise what to do about anything else."""
     status = answer.status
     if status == 200:
-        return answer.json()
+        return _json(answer)
     if status in (401, 403):
         raise SetupWrong(
             f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}. Check the API token in the password of "
@@ -36,23 +37,41 @@ def judge(answer: Answer) -> object:
         )
     if status == 429:
         raise RetryLater(f"{answer.request}: Iru's rate limit is reached (HTTP 429).", after_s=answer.retry_after_s)
-    if status in _TRANSIENT:
+    if status in _TRANSIENT or status >= 500:
         raise RetryLater(
             f"{answer.request}: Iru answered HTTP {status}.", after_s=answer.retry_after_s, maybe_done=True
         )
     if 300 <= status < 400:
         raise SetupWrong(f"{answer.request}: Iru answered a redirect (HTTP {status}); check the connection's host.")
-    raise BadRequest(f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}.")
+    if 400 <= status < 500:
+        raise BadRequest(f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}.")
+    raise AnswerUnusable(f"{answer.request}: Iru answered HTTP {status}, which this call does not know.")
+
+
+def _json(answer: Answer) -> object:
+    """Return the body; what is no JSON is a page of something in between or a cut answer, and may be whole next time.
+
+    Source: proxies, gateways and maintenance pages answer 200 with HTML of their own.
+    """
+    try:
+        return answer.json()
+    except AnswerUnusable as error:
+        raise RetryLater(
+            f"{error} If that stays so, a proxy or a sign-in page answers in Iru's place; check the connection's "
+            "host and proxies.",
+            maybe_done=True,
+        ) from None
 
 
 def _detail(answer: Answer) -> str:
     """Return the server's own words where they are short text in JSON, else nothing."""
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if isinstance(body, dict):
         body = body.get("detail") or body.get("message")
     if isinstance(body, list) and body:
         body = body[0]
-    return f" ({body[:200]})" if isinstance(body, str) and body else ""
+    words = "".join(c for c in body if c.isprintable())[:_LONGEST_DETAIL] if isinstance(body, str) else ""
+    return f" ({words.strip()})" if words.strip() else ""

@@ -8,43 +8,77 @@ from collections.abc import Iterator
 from typing import Any
 
 from include.errors import AnswerUnusable
-from include.iru.client import PAGE_ROWS, IruClient
+from include.iru.client import IruClient
 from include.iru.judge import BadRequest
+from include.iru.quota import PAGE_ROWS
+from include.iru.walk import Walk, WalkBroken
 
 
 def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]]]:
     """Yield the pages of ``GET /prism/<category>`` until the category ends.
 
-    Raises AnswerUnusable when a page has not the documented envelope or a cursor repeats.
+    Raises WalkBroken when a cursor has expired: what came before does not fit to what a new walk yields.
+    AnswerUnusable when a page has not the documented envelope, or a page or cursor keeps being repeated.
     """
-    path = f"prism/{category}"
-    seen: set[str] = set()
-    body = _first_page(client, path)
-    rows, first_page = 0, None
+    pages = _Pages(client, category)
+    body, rows, by_cursor = pages.first(), 0, False
     while body["data"]:
-        if body["data"] == first_page:
-            raise AnswerUnusable(f"GET /{path} repeats its first page: the server ignores 'cursor' and 'offset'.")
-        first_page = first_page or body["data"]
+        pages.walk.keep(body["data"], body["cursor"])
         yield body["data"]
         rows += len(body["data"])
-        cursor = body.get("cursor")
-        if cursor:
-            if cursor in seen:
-                raise AnswerUnusable(f"GET /{path} returned the same cursor twice; the walk would never end.")
-            seen.add(cursor)
-            body = _envelope(client.get(path, limit=PAGE_ROWS, cursor=cursor), path)
-        elif seen or not _more_by_offset(body, rows):
+        if body["cursor"]:
+            by_cursor = True
+            body = pages.at_cursor(body["cursor"])
+        elif by_cursor or not _more_by_offset(body, rows):
             return
         else:
-            body = _offset_page(client, path, rows)
+            body = pages.at_offset(rows)
 
 
-def _first_page(client: IruClient, path: str) -> dict[str, Any]:
-    """Open a walk with an empty cursor, as the official example does; a tenant that refuses it gets none."""
-    try:
-        return _envelope(client.get(path, limit=PAGE_ROWS, cursor=""), path)
-    except BadRequest:
-        return _envelope(client.get(path, limit=PAGE_ROWS), path)
+def fetch_sample(client: IruClient, category: str) -> dict[str, Any]:
+    """Return the first row of a category, an empty dict where it has none: what a row of this tenant looks like."""
+    rows = _Pages(client, category, limit=1).first()["data"]
+    return dict(rows[0]) if rows else {}
+
+
+class _Pages:
+    """Asks for one page, each checked against all before it."""
+
+    def __init__(self, client: IruClient, category: str, limit: int = PAGE_ROWS) -> None:
+        self._client = client
+        self._path = f"prism/{category}"
+        self._limit = limit
+        self.walk = Walk(f"GET /{self._path}")
+
+    def first(self) -> dict[str, Any]:
+        """Open a walk with an empty cursor, as the official example does; a tenant that refuses it gets none."""
+        try:
+            return self._get(cursor="")
+        except BadRequest:
+            return self._get()
+
+    def at_cursor(self, cursor: str) -> dict[str, Any]:
+        """Follow a cursor; WalkBroken when the tenant no longer takes it."""
+        try:
+            return self._get(cursor=cursor)
+        except BadRequest as error:
+            raise WalkBroken(f"{error} A cursor that was good a moment ago has expired.") from None
+
+    def at_offset(self, offset: int) -> dict[str, Any]:
+        """Ask a tenant of the older kind; one that refuses ``offset`` gave all it has with its null cursor."""
+        try:
+            return self._get(offset=offset)
+        except BadRequest:
+            return {"data": [], "cursor": None}
+
+    def _get(self, **params: Any) -> dict[str, Any]:
+        page: dict[str, Any] = self._client.get(self._path, accept=self._accept, limit=self._limit, **params)
+        return page
+
+    def _accept(self, body: Any) -> dict[str, Any]:
+        page = _envelope(body, self._path)
+        self.walk.check(page["data"], page["cursor"])
+        return page
 
 
 def _more_by_offset(body: dict[str, Any], rows: int) -> bool:
@@ -55,16 +89,11 @@ def _more_by_offset(body: dict[str, Any], rows: int) -> bool:
     return len(body["data"]) >= PAGE_ROWS
 
 
-def _offset_page(client: IruClient, path: str, offset: int) -> dict[str, Any]:
-    """Ask a tenant of the older kind; one that refuses ``offset`` gave all it has with its null cursor."""
-    try:
-        return _envelope(client.get(path, limit=PAGE_ROWS, offset=offset), path)
-    except BadRequest:
-        return {"data": []}
-
-
 def _envelope(body: Any, path: str) -> dict[str, Any]:
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise AnswerUnusable(f"GET /{path} did not answer Prism's envelope with a list of objects in 'data'.")
-    return dict(body)
+    cursor = body.get("cursor") or None
+    if cursor is not None and not isinstance(cursor, str):
+        raise AnswerUnusable(f"GET /{path} answered a cursor that is no text.")
+    return {**body, "data": data, "cursor": cursor}

@@ -1,6 +1,7 @@
 """Send one HTTP request and hand its answer to the API's own judge."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from requests.models import PreparedRequest
 from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
 from include.web.deadline import Deadline, EndableAdapter
 from include.web.hints import retry_after_s, server_time_s
+
+# Its debug log has every address with its query: signed addresses, names and e-mail addresses in filters.
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -156,6 +160,8 @@ def exchange(
     """Send one request and give the answer whose body is still to be read; errors are those of ``send``."""
     count.add()
     options.setdefault("verify", own_verify(session.verify))
+    # As an option of the request, like ``verify``: requests lets the environment's proxies beat the session's.
+    options.setdefault("proxies", dict(session.proxies))
     limit_s = total_timeout_s or TOTAL_TIMEOUT_S
     late = RetryLater(f"{label}: the answer was not complete after {limit_s:g} s.", maybe_done=True)
     with Deadline(session, limit_s) as deadline:
@@ -164,7 +170,7 @@ def exchange(
                 method, url, allow_redirects=False, stream=True, timeout=timeout or TIMEOUT_S, **options
             ) as response:
                 yield response
-        except (requests.exceptions.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:  # requests' own errors are both kinds
             raise (late if deadline.passed else _translated(error, label)) from None
         except PipelineError:
             if deadline.passed:
@@ -198,6 +204,10 @@ def _translated(error: Exception, label: str) -> PipelineError:
             f"{label}: the connection's host, or a token or proxy of it, holds a character that HTTP does not allow "
             "there (a line break from copying, a typographic quote)."
         )
+    if isinstance(error, (ConnectionError, TimeoutError)):  # Python's own, should one come through
+        return RetryLater(f"{label}: the connection broke before a complete answer came.", maybe_done=True)
+    if not isinstance(error, requests.exceptions.RequestException):
+        return SetupWrong(f"{label}: the CA file that the connection's extra names as 'verify' cannot be read.")
     if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
         return RetryLater(f"{label}: no connection ({type(error).__name__}).")
     if isinstance(error, requests.exceptions.ConnectionError):

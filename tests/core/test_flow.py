@@ -463,7 +463,7 @@ def test_rows_that_shrink_while_they_are_read_are_no_incomplete_extract(scripted
         return Reply({"count": next(counts)}) if asked.path.endswith("count") else tenant(asked)
 
     found = extract(scripted(shrinking, Taker()).iru(), "apps", RunFolder(tmp_path / "x"))
-    assert found["apps"].complete
+    assert found.collections["apps"].complete
 
 
 def test_the_plan_of_a_run_is_the_same_when_it_is_made_again(scripted):

@@ -189,7 +189,7 @@ def test_retry_after_is_honoured():
     assert waits == [17.0]
 
 
-@pytest.mark.parametrize("hint", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-5"])
+@pytest.mark.parametrize("hint", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-5"])
 def test_a_hint_that_is_no_number_of_seconds_does_no_harm(hint):
     """A Retry-After in another form is replaced by the client's own back-off."""
     waits: list[float] = []
@@ -227,11 +227,30 @@ def test_a_redirect_is_not_followed():
         assert elsewhere.asked == []
 
 
-def test_a_web_page_with_status_200_is_not_taken_for_data():
-    """A proxy's sign-in page is an error that tells the kind of the answer, not its content."""
-    page = Reply(b"<html>Sign in, dear USER77</html>", headers={"Content-Type": "text/html"})
-    with serving(in_turn(page)) as server, pytest.raises(AnswerUnusable, match=r"HTTP 200 .* text/html") as caught:
-        client_of(server.url).get("devices")
+_NO_JSON = {
+    "page": Reply(b"<html>Sign in, dear USER77</html>", headers={"Content-Type": "text/html"}),
+    "cut": Reply(b'[{"device_id": "USER77'),
+    "nothing": Reply(b""),
+    "nested": Reply(b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", _NO_JSON)
+def test_a_200_without_json_is_tried_again(kind):
+    """A gateway's page or half an answer passes; the same request then gets the data."""
+    with serving(in_turn(_NO_JSON[kind], Reply([]))) as server:
+        assert client_of(server.url).get("devices") == []
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("kind", _NO_JSON)
+def test_a_200_that_never_is_json_is_not_taken_for_data(kind):
+    """What stays is an error that tells the kind and size of the answer, not its content."""
+    with (
+        serving(in_turn(_NO_JSON[kind])) as server,
+        pytest.raises(RetryLater, match=r"HTTP 200 with \d+ bytes of .* not valid JSON.*proxies") as caught,
+    ):
+        client_of(server.url, attempts=2).get("devices")
     assert "USER77" not in str(caught.value)
 
 
@@ -240,6 +259,75 @@ def test_a_refused_request_repeats_irus_words(body):
     """Iru's errors are an object, a list or a bare text; its words reach the reader in every form."""
     with serving(in_turn(Reply(body, 400))) as server, pytest.raises(BadRequest, match=r"HTTP 400 \(Bad limit\)"):
         client_of(server.url).get("devices")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"<p>x", b"\xff", b"[]", b"{}", b"5", b'[{"a": 1}]', b'"\\n"', b"null"]
+)
+def test_an_odd_error_body_adds_nothing_to_the_message(body):
+    """Whatever the body of a refusal is, the status alone decides, and nothing of it is repeated but short text."""
+    with serving(in_turn(Reply(body, 400))) as server, pytest.raises(BadRequest, match=r"HTTP 400\.$"):
+        client_of(server.url).get("devices")
+
+
+def test_a_long_error_text_is_cut_and_stays_on_its_line():
+    """A refusal cannot fill the log or forge lines in it."""
+    with serving(in_turn(Reply({"detail": "x\ny" * 1000}, 400))) as server, pytest.raises(BadRequest) as caught:
+        client_of(server.url).get("devices")
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [500, 501, 507, 520, 599, 408, 425])
+def test_every_failing_server_is_tried_again(status):
+    """Gateways have statuses of their own; all of them pass."""
+    with serving(in_turn(Reply(status=status), Reply([]))) as server:
+        assert client_of(server.url).get("devices") == []
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206])
+def test_a_success_of_another_kind_is_not_taken_for_data(status):
+    """A read is answered with 200 and nothing else."""
+    with serving(in_turn(Reply([], status))) as server, pytest.raises(AnswerUnusable, match=f"HTTP {status}"):
+        client_of(server.url).get("devices")
+
+
+@pytest.mark.parametrize("device_id", ["../users", "..", "", "a/b", "a?b", "é", "x" * 65, "d1\n"])
+def test_an_id_that_could_be_another_address_is_never_asked_for(device_id):
+    """What came from a server's data does not choose which call is made; nor is it taken for gone."""
+    with serving(in_turn(Reply([]))) as server:
+        client = client_of(server.url)
+        assert client.device_exists(device_id)
+        with pytest.raises(AnswerUnusable):
+            client.fetch_device(device_id)
+        assert server.asked == []
+
+
+def test_retries_and_waits_are_counted():
+    """The client knows how often it asked, repeated and waited."""
+    with serving(in_turn(Reply([], 429, {"Retry-After": "17"}), Reply([]))) as server:
+        client = client_of(server.url)
+        client.get("devices")
+    assert (client.requests.total, client.requests.retries, client.requests.waited_s) == (2, 1, 17.0)
+
+
+def test_the_hourly_quota_is_read_from_every_answer():
+    """The latest headers count, also those of a refusal; an answer without them changes nothing."""
+    hour = {"X-RateLimit-Limit-Hour": "10000", "X-RateLimit-Remaining-Hour": "9965"}
+    refused = Reply({}, 404, hour | {"X-RateLimit-Remaining-Hour": "9964"})
+    odd = Reply([], headers={"X-RateLimit-Limit-Hour": "many", "X-RateLimit-Remaining-Hour": "-1"})
+    with serving(in_turn(Reply([]), Reply([], headers=hour), refused, odd)) as server:
+        client = client_of(server.url)
+        seen = []
+        for ask in (client.get, client.get, client.device_exists, client.get):
+            ask("devices" if ask == client.get else "d1")
+            seen.append((client.quota.limit, client.quota.remaining) if client.quota else None)
+    assert seen == [None, (10_000, 9965), (10_000, 9964), (10_000, 9964)]
+
+
+def test_proxies_are_not_shown():
+    """An address of a proxy may hold a password."""
+    assert "SECRET" not in repr(IruSettings("https://x", "t", proxies={"https": "http://u:SECRET@proxy"}))
 
 
 def test_only_a_404_proves_that_a_device_is_gone():

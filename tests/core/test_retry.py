@@ -1,6 +1,7 @@
 """One request is tried again within bounds, and never blindly when it may have been done."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from include.errors import RetryLater, SetupWrong
 from include.web.pace import Pace
 from include.web.retry import RetryPolicy
+from include.web.transport import RequestCount
 
 
 class Attempts:
@@ -78,6 +80,50 @@ def test_waits_grow_with_jitter_up_to_a_ceiling(failures, first_wait_s, longest_
     options = {"first_wait_s": first_wait_s, "longest_wait_s": longest_wait_s, "attempts": 20, "budget_s": 1e9}
     policy(waits, **options).call(Attempts(*[RetryLater("busy")] * failures), repeat_unsure=True)
     assert all(0 <= wait <= min(longest_wait_s, first_wait_s * 2**n) for n, wait in enumerate(waits))
+
+
+def test_repetitions_and_waits_are_counted():
+    """The report can say how often requests were repeated, and how long that took."""
+    count = RequestCount()
+    errors = [RetryLater("limit", after_s=7.0), RetryLater("limit", after_s=1.5)]
+    policy([]).call(Attempts(*errors), repeat_unsure=True, count=count)
+    assert (count.retries, count.waited_s, count.total) == (2, 8.5, 0)
+
+
+def test_counts_of_many_threads_add_up():
+    """Threads that share a count lose none of each other's repetitions."""
+    count = RequestCount()
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(2000):
+            threads.submit(count.add_retry, 0.5)
+            threads.submit(count.add)
+    assert (count.total, count.retries, count.waited_s) == (2000, 2000, 1000.0)
+
+
+def test_the_waits_of_a_whole_run_are_bounded():
+    """A server that is sick all day does not hold a worker all day: once the run's waits are spent, errors come."""
+    count, waits = RequestCount(), []
+    patient = policy(waits, run_budget_s=100.0)
+    for _ in range(4):
+        assert patient.call(Attempts(RetryLater("busy", after_s=25.0)), repeat_unsure=True, count=count) == "done"
+    with pytest.raises(RetryLater) as caught:
+        patient.call(Attempts(RetryLater("busy", after_s=25.0)), repeat_unsure=True, count=count)
+    assert (sum(waits), caught.value.after_s) == (100.0, 25.0)
+    assert policy([]).call(Attempts(RetryLater("busy")), repeat_unsure=True, count=RequestCount()) == "done"
+
+
+def test_no_new_try_begins_long_after_the_first(monkeypatch):
+    """Tries that take long themselves are bounded by time as well, not by their number alone."""
+    now = [0.0]
+    monkeypatch.setattr("tenacity.time.monotonic", lambda: now[0])
+
+    def slow() -> str:
+        now[0] += 250.0
+        raise RetryLater("slow", after_s=0.0)
+
+    with pytest.raises(RetryLater):
+        policy([], elapsed_budget_s=600.0).call(slow, repeat_unsure=True)
+    assert now[0] == 750.0
 
 
 @pytest.mark.parametrize(("repeat_unsure", "calls"), [(True, 2), (False, 1)])

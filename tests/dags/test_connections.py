@@ -64,6 +64,39 @@ def test_the_extras_reach_the_client(iru: Connect) -> None:
     assert settings.proxies == {"https": "http://proxy:3128"}
 
 
+def test_the_read_time_out_is_the_connections(iru: Connect) -> None:
+    """A slow tenant may be given more time, and 90 s is the default."""
+    iru(extra={"read_timeout_s": 120})
+    assert IruHook().settings.read_timeout_s == 120.0
+    iru()
+    assert IruHook().settings.read_timeout_s == 90.0
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ({"verify": False}, "verify"), ({"verify": ""}, "verify"), ({"verify": None}, "verify"), ({"verify": 1}, "verify"),
+        ({"proxies": "http://u:S3CRET@proxy"}, "proxies"), ({"proxies": {"https": 5}}, "proxies"),
+        ({"proxies": ["S3CRET"]}, "proxies"), ({"read_timeout_s": 0}, "read_timeout_s"),
+        ({"read_timeout_s": "9"}, "read_timeout_s"), ({"read_timeout_s": True}, "read_timeout_s"),
+        ({"read_timeout_s": 1e9}, "read_timeout_s"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_extra_that_makes_no_sense_is_named_and_not_shown(iru: Connect, extra: dict, named: str) -> None:
+    """No certificate goes unverified by a slip, and no proxy's password is repeated."""
+    iru(extra=extra)
+    with pytest.raises(SetupWrong, match=f"'iru_default'.*'{named}'") as caught:
+        _ = IruHook().settings
+    assert "S3CRET" not in str(caught.value)
+
+
+def test_only_loopback_may_go_without_verified_certificates(iru: Connect) -> None:
+    """A sandbox of one's own on this machine needs no CA file."""
+    iru(host="https://127.0.0.1:8443", extra={"verify": False})
+    assert IruHook().settings.verify is False
+
+
 @pytest.mark.parametrize("extra", ["[1]", '"text"', "{not json"])
 def test_an_extra_that_is_no_object_is_named(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:
     """A slip in the JSON of the extra is told as such."""

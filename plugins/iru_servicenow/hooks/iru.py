@@ -9,13 +9,12 @@ from airflow.sdk import BaseHook
 from include.errors import PipelineError, SetupWrong
 from include.iru.client import IruClient, IruSettings
 from include.web.address import base_url
+from include.web.extras import HTTP_EXTRAS, read_proxies, read_timeout_s, read_verify
 from iru_servicenow.hooks.connection import read_connection
-
-_KNOWN_EXTRAS = {"verify", "proxies"}
 
 
 class IruHook(BaseHook):
-    """Reads a connection (host = API base URL, password = API token) and gives a client of the tenant."""
+    """Reads a connection (host = API base URL, password = API token, extra = verify, proxies, read_timeout_s)."""
 
     conn_name_attr = "iru_conn_id"
     default_conn_name = "iru_default"
@@ -34,13 +33,13 @@ class IruHook(BaseHook):
         token = (connection.password or "").strip()
         if not token:
             raise SetupWrong(f"Connection {self.iru_conn_id!r} has no password: set it to the tenant's API token.")
+        address = base_url(connection.host, connection=self.iru_conn_id, scheme=connection.schema, port=connection.port)
         return IruSettings(
-            base_url=base_url(
-                connection.host, connection=self.iru_conn_id, scheme=connection.schema, port=connection.port
-            ).removesuffix("/api/v1"),
+            base_url=address.removesuffix("/api/v1"),
             token=token,
-            verify=extra.get("verify", True),
-            proxies=extra.get("proxies") or {},
+            verify=read_verify(self.iru_conn_id, extra, base_url=address),
+            proxies=read_proxies(self.iru_conn_id, extra),
+            read_timeout_s=read_timeout_s(self.iru_conn_id, extra),
         )
 
     def get_conn(self) -> IruClient:
@@ -57,7 +56,7 @@ class IruHook(BaseHook):
 
 
 def _refuse_unknown(connection: str, extra: Mapping[str, Any]) -> None:
-    unknown = sorted(set(extra) - _KNOWN_EXTRAS)
+    unknown = sorted(set(extra) - HTTP_EXTRAS)
     if unknown:
-        known = ", ".join(sorted(_KNOWN_EXTRAS))
+        known = ", ".join(sorted(HTTP_EXTRAS))
         raise SetupWrong(f"Connection {connection!r} has unknown extras: {', '.join(unknown)}. Known are: {known}.")
