@@ -87,9 +87,8 @@ def _translate(values: list[str | None], column: Column, index: pd.Index, proble
     translated = [known.get(value.casefold()) if value else None for value in values]
     for row, value, translation in zip(index, values, translated, strict=True):
         if value and translation is None:
-            problems.append(
-                Problem(_as_int(row), column.name, f"{value[:40]!r} is not one of {list(column.translate)}")
-            )
+            reason = f"{value[:40]!r} is not one of {', '.join(column.translate)}"
+            problems.append(Problem(_as_int(row), column.name, reason))
     return translated
 
 
