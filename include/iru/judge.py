@@ -49,7 +49,7 @@ def _detail(answer: Answer) -> str:
     """Return the server's own words where they are short text in JSON, else nothing."""
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if isinstance(body, dict):
         body = body.get("detail") or body.get("message")
