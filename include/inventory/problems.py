@@ -29,7 +29,8 @@ _LONGEST_CELL = 1000
 _LINES_A_PIECE = 500
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # full-width forms too: some locales compute these
 _STARTS_FORMULA = re.compile(rf"[\s\"'\ufeff\u200b]*[{_FORMULA}]|[\t\r]")
-_INNER_FORMULA = re.compile(rf"([;\t\r\n][\s\"']*)([{_FORMULA}])")  # where a locale separates cells by semicolons
+_INNER_FORMULA = re.compile(rf";(?=[\s\"'\ufeff\u200b]*[{_FORMULA}])")  # some locales separate cells by semicolons
+_BREAK = re.compile(r"[\t\r\n]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -67,8 +68,8 @@ def safe_cell(value: str) -> str:
     """Return text that no spreadsheet takes for a formula and every one can show."""
     shown = _CONTROL.sub("\ufffd", value)
     shown = shown if len(shown) <= _LONGEST_CELL else f"{shown[:_LONGEST_CELL]}…"
-    shown = _INNER_FORMULA.sub(r"\1'\2", shown)
-    return f"'{shown}" if _STARTS_FORMULA.match(shown) else shown
+    shown = _INNER_FORMULA.sub(";'", _BREAK.sub(" ", shown))
+    return f"'{shown}" if _STARTS_FORMULA.match(value) else shown
 
 
 class _Counted:
