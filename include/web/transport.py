@@ -1,6 +1,7 @@
 """Send one HTTP request and hand its answer to the API's own judge."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from requests.models import PreparedRequest
 from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
 from include.web.deadline import Deadline, EndableAdapter
 from include.web.hints import retry_after_s, server_time_s
+
+# It writes whole addresses to the log, at debug level each one, at warning level those with odd headers; a query may
+# hold names, and a signed address is a credential.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 CONNECT_TIMEOUT_S = 10.0
 
