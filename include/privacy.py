@@ -28,11 +28,15 @@ _OWN = re.compile(r"[a-z]+(?:'[a-z]{1,2})?|[a-z][a-z0-9]*(?:_[a-z0-9]+)+|[a-z]{1
 _REPEATED = re.compile(r"\*\*\*(?:[\s,.'\u2019-]*\*\*\*)+")
 
 _CAPITALISED = frozenset(
-    """A ACL API AppleTV Before Business CI Choice Cannot CMDB Could Data Detail Duplicate Error Exception Failed Field
-    File HH HTTP ID Import Insert Insufficient Internal Invalid IP IRE JSON Kandji Mac Mandatory Max MB Missing MM No
-    Not NULL Null Operation Payload Property Query Rate Record Records Reference Rejected Request Required Row Rule
-    Script Server ServiceNow Set Source Table Target The This To Transaction Transform Unable Unknown Update User UTC
-    Value Warning Windows XML Android Authenticated Authorized Validation Level Access Denied Newer""".split()  # noqa: SIM905
+    """A Access ACL Android API Apple AppleTV Authenticated Authentication Authorized Bad Before Business Can
+    Cannot Choice CI CMDB Column Columns Could Credentials Cursor Data Denied Detail Device Duplicate Error
+    Exception Export Failed Field File Filter Forbidden Gateway HH HTTP ID Import Insert Insufficient Internal
+    Invalid IP IRE Iru It JSON Kandji Level Limit Mac Mandatory Many Max MB Method Missing MM Must Newer No Not
+    NULL Null Number Object One Only Operation Page Parameter Parameters Payload Permission Please Prism
+    Property Query Rate Record Records Reference Rejected Request Requests Required Resource Row Rule Script
+    Server Service ServiceNow Set Source Table Target The There This Time Timeout To Token Too Transaction
+    Transform Unable Unauthorized Unavailable Unknown Update User UTC Validation Value Warning Windows XML You
+    Your""".split()  # noqa: SIM905
 )
 
 

@@ -7,6 +7,7 @@ Source: Iru Endpoint API, "Response codes" in the official Postman collection.
 import json
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
+from include.privacy import masked
 from include.web.transport import Answer
 
 _TRANSIENT = {408, 425, 500, 502, 503, 504}
@@ -46,7 +47,7 @@ def judge(answer: Answer) -> object:
 
 
 def _detail(answer: Answer) -> str:
-    """Return the server's own words where they are short text in JSON, else nothing."""
+    """Return the server's own words, without values, where they are short text in JSON, else nothing."""
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -55,4 +56,4 @@ def _detail(answer: Answer) -> str:
         body = body.get("detail") or body.get("message")
     if isinstance(body, list) and body:
         body = body[0]
-    return f" ({body[:200]})" if isinstance(body, str) and body else ""
+    return f" ({masked(body[:200])})" if isinstance(body, str) and body else ""
