@@ -3,13 +3,18 @@
 Tasks pass Airflow's ObjectStoragePath, tests a pathlib.Path; both have the methods named here.
 """
 
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import pandas as pd
+
+from include.errors import StorageFailed
 
 
 class StoragePath(Protocol):
@@ -45,24 +50,36 @@ class StoragePath(Protocol):
 
 
 def write_bytes(path: StoragePath, data: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing, also after a kill."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if getattr(path, "protocol", "") not in ("", "file"):
-        path.write_bytes(data)  # object stores show an object only once it is complete
-        return
-    partial = path.parent / f".{path.name}.partial"
-    partial.write_bytes(data)
-    os.replace(_local(partial), _local(path))  # noqa: PTH105 - the path may be Airflow's, which cannot replace a file
+    """Write a file so that a reader sees all of it or nothing, also after a kill; see ``write_pieces``."""
+    write_pieces(path, (data,))
+
+
+def write_pieces(path: StoragePath, pieces: Iterable[bytes]) -> None:
+    """Write a file piece by piece; only a whole one takes the place of an earlier one.
+
+    On a local file system the file and every folder made for it are readable by their owner only, whatever the umask.
+    Raises StorageFailed when there is no space or no permission; the earlier file is then still there.
+    """
+    with _failures_named(path, "written"):
+        if not _is_local(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"".join(pieces))  # object stores show an object only once it is complete
+            return
+        target = Path(_local(path)).absolute()
+        _make_private_folder(target.parent)
+        _replace(target, pieces)
 
 
 def write_json(path: StoragePath, value: Any) -> None:
     """Write a value as readable JSON."""
-    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False).encode())
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False)
+    write_bytes(path, text.encode(errors="backslashreplace"))  # a lone surrogate becomes JSON's own escape of it
 
 
 def read_json(path: StoragePath) -> Any:
-    """Return the value of a JSON file."""
-    return json.loads(path.read_bytes())
+    """Return the value of a JSON file; StorageFailed where it cannot be read or is damaged."""
+    with _reading(path):
+        return json.loads(path.read_bytes())
 
 
 def write_frame(path: StoragePath, frame: pd.DataFrame) -> None:
@@ -73,8 +90,9 @@ def write_frame(path: StoragePath, frame: pd.DataFrame) -> None:
 
 
 def read_frame(path: StoragePath) -> pd.DataFrame:
-    """Return the frame of a Parquet file."""
-    return pd.read_parquet(BytesIO(path.read_bytes()))
+    """Return the frame of a Parquet file; StorageFailed where it cannot be read or is damaged."""
+    with _reading(path):
+        return pd.read_parquet(BytesIO(path.read_bytes()))
 
 
 def list_files(folder: StoragePath, suffix: str) -> list[StoragePath]:
@@ -85,5 +103,64 @@ def list_files(folder: StoragePath, suffix: str) -> list[StoragePath]:
     return sorted(files, key=lambda path: path.name)
 
 
+def _is_local(path: StoragePath) -> bool:
+    return getattr(path, "protocol", "") in ("", "file")
+
+
 def _local(path: StoragePath) -> str:
     return str(getattr(path, "path", path))
+
+
+def _make_private_folder(folder: Path) -> None:
+    """Make a folder and those above it; one that is there already keeps its permissions."""
+    if folder.is_dir():
+        return
+    _make_private_folder(folder.parent)
+    with suppress(FileExistsError):  # another task makes it at the same moment
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700)
+
+
+def _replace(target: Path, pieces: Iterable[bytes]) -> None:
+    """Write beside the target first; what a killed writer left there is thrown away, never written into."""
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        try:
+            os.fchmod(file.fileno(), 0o600)
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _failures_named(path: StoragePath, done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StorageFailed(f"{path} could not be {done}: {reason}. {_remedy(error)}") from error
+
+
+@contextmanager
+def _reading(path: StoragePath) -> Iterator[None]:
+    try:
+        with _failures_named(path, "read"):
+            yield
+    except ValueError as error:  # of the JSON or Parquet reader; it may show what it read
+        raise StorageFailed(
+            f"{path} could not be read: its content is damaged ({type(error).__name__}). Clear the task that writes "
+            "it, and run it again."
+        ) from None
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free space under the storage root (IRU_SERVICENOW_STORAGE), or raise the quota or file size limit."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Let the account that runs Airflow's workers write and read the storage root (IRU_SERVICENOW_STORAGE)."
+    return "Check the storage root (IRU_SERVICENOW_STORAGE)."

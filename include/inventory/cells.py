@@ -4,11 +4,12 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _WORDS = {"true": "true", "false": "false", "yes": "true", "no": "false", "1": "true", "0": "false"}
 
 CLEARS = "NULL"
@@ -17,23 +18,44 @@ CLEARS = "NULL"
 ESCAPED_NULL = "Null"
 """What a value that happens to read ``NULL`` is sent as, so that it does not empty the field."""
 
+MAX_CHARACTERS = 65_535
+"""What a cell may hold: no text column of ServiceNow takes more, and a megabyte in a name is no name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Stands for a value that no cell can hold; says what it was, not what it said."""
+    """Stands for a value that no cell can hold; ``kind`` says what it was, not what it said.
+
+    ``digest`` stands for a text's content, so that a row is still known by it; "" for anything but text.
+    """
 
     kind: str
+    digest: str = field(default="", repr=False)
 
 
 def scalar(value: object) -> object:
-    """Return null, a boolean, a finite number, or text that UTF-8 can write, as it is; else an ``Unusable``."""
+    """Return null, a boolean, a finite number, or text that a cell can hold, as it is; else an ``Unusable``.
+
+    A cell holds what XML 1.0 can spell ("Char"), which ServiceNow exchanges and exports records in: not NUL and other
+    control characters but tab, line feed and carriage return, and no lone surrogates.
+    """
     if isinstance(value, str):
-        return value if value.isascii() or _encodable(value) else Unusable("text with lone surrogates")
+        return _usable_text(value)
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else Unusable("a number that is not finite")
     return Unusable("a list" if isinstance(value, list) else "an object")
+
+
+def _usable_text(value: str) -> object:
+    if len(value) > MAX_CHARACTERS:
+        return Unusable(f"text of {len(value)} characters", digest([value]))
+    if value.isprintable():  # most are, and it is told in one step
+        return value
+    if not _encodable(value):
+        return Unusable("text with lone surrogates", digest([value]))
+    return Unusable("text with control characters", digest([value])) if _NOT_XML.search(value) else value
 
 
 def text(value: object) -> str | None:
@@ -59,7 +81,7 @@ def number(value: object) -> str | None:
     if not isinstance(value, (float, str)):
         raise ValueError("is not a number")
     try:
-        amount = float(value)
+        amount = float("_" if isinstance(value, str) and "_" in value else value)  # Python's own 1_000 is no number
     except ValueError:
         raise ValueError("is not a number") from None
     if not math.isfinite(amount):

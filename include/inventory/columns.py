@@ -87,25 +87,25 @@ def _translate(values: list[str | None], column: Column, index: pd.Index, proble
     translated = [known.get(value.casefold()) if value else None for value in values]
     for row, value, translation in zip(index, values, translated, strict=True):
         if value and translation is None:
-            problems.append(
-                Problem(_as_int(row), column.name, f"{value[:40]!r} is not one of {list(column.translate)}")
-            )
+            reason = f"{value[:40]!r} is not one of {', '.join(column.translate)}"
+            problems.append(Problem(_as_int(row), column.name, reason))
     return translated
 
 
 def _digests(source: pd.DataFrame, column: Column) -> list[str | None]:
-    """Identify each row by the digest of some fields; null where one cannot be read or one of the first two is empty.
+    """Identify each row by the digest of some fields; null where one is no text or one of the first two is empty.
 
-    A digest over half of a key would look like another row, and the row itself like one that is gone.
+    A digest over half of a key would look like another row, and the row itself like one that is gone. Text that no
+    cell can hold still tells one row from another: such a row is rejected, but not taken for one that is gone.
     """
     rows = zip(*(source[name] for name in column.digest_of), strict=True)
     return [_digest(cells) for cells in rows]
 
 
 def _digest(cells: Sequence[object]) -> str | None:
-    if any(isinstance(cell, Unusable) for cell in cells):
+    if any(isinstance(cell, Unusable) and not cell.digest for cell in cells):
         return None
-    parts = [text(cell) for cell in cells]
+    parts = [f"\x00{cell.digest}" if isinstance(cell, Unusable) else text(cell) for cell in cells]
     return digest(parts) if all(parts[:2]) else None
 
 

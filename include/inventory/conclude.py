@@ -5,6 +5,7 @@ from typing import Any
 
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
+from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
 from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed
 from include.inventory.stages import Run
@@ -27,6 +28,7 @@ def conclude(run: Run, ledger: Ledger, *, dag_id: str, run_id: str, loads: Mappi
     failed = f"{unsent} planned rows have no verdict, see the load tasks; they go with the next run." if unsent else ""
     report = Report(dag_id, run_id, run.params.mode, feeds, requests, failed)
     write_json(run.folder.report, report.to_json())
+    write_problems(run)
     for name, feed in feeds.items():
         require_balance(name, feed.counts)
     return report

@@ -1,5 +1,7 @@
 """The run's report: the same names and numbers in ``report.json``, in the task log and in metrics."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -9,8 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from include.inventory.settle import COUNTS
+from include.privacy import masked
 
 _LOG_WIDTH = 160
+_REASONS_KEPT = 50
+_REASONS_LOGGED = 10
+_OTHERS = "other reasons"
+_WITHOUT_CONTENT = ("planned", "filtered_because", "held_because", "cut_to_fit", "not_in_servicenow")
+"""Details whose texts are the pipeline's own; all others may repeat what a cell holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,12 @@ class Report:
             "mode": self.mode,
             "feeds": {name: dict(feed.counts) for name, feed in self.feeds.items()},
             "requests": dict(self.requests),
-            "details": {name: dict(feed.details) for name, feed in self.feeds.items() if feed.details},
+            "details": {name: _bounded_all(feed.details) for name, feed in self.feeds.items() if feed.details},
         }
         return report | ({"failed": self.failed} if self.failed else {})
 
     def to_text(self) -> str:
-        """Return the report as a table for a task's log."""
+        """Return the report as a table for a task's log; values that messages repeat are masked."""
         table = Table()
         table.add_column("feed")
         shown = [name for name in COUNTS if name == "extracted" or any(f.counts[name] for f in self.feeds.values())]
@@ -61,15 +69,42 @@ class Report:
         for name, feed in self.feeds.items():
             for what, value in feed.details.items():
                 if value:
-                    yield f"{name}: {what.replace('_', ' ')}: {_spelled(value)}"
+                    yield f"{name}: {what.replace('_', ' ')}: {_spelled(value, own=what in _WITHOUT_CONTENT)}"
         if self.failed:
             yield f"FAILED: {self.failed}"
 
 
-def _spelled(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{words} ({n})" for words, n in value.items())
-    return str(value)
+def _spelled(value: object, *, own: bool) -> str:
+    if not isinstance(value, Mapping):
+        return str(value) if own or not isinstance(value, str) else masked(value)
+    counts = Counter[str]()
+    for words, n in value.items():
+        counts[words if own else masked(words)] += n
+    if len(counts) > _REASONS_LOGGED:
+        counts = _without_numbers(counts)
+    return "; ".join(f"{words} ({n})" for words, n in _bounded(counts, _REASONS_LOGGED).items())
+
+
+def _without_numbers(counts: Mapping[str, int]) -> Counter[str]:
+    """Count reasons together that differ in a number only, such as a row's."""
+    found = Counter[str]()
+    for words, n in counts.items():
+        found[re.sub(r"\d+", "#", words)] += n
+    return found
+
+
+def _bounded_all(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        what: _bounded(value, _REASONS_KEPT) if isinstance(value, Mapping) else value for what, value in details.items()
+    }
+
+
+def _bounded(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """Keep the most frequent reasons, and count the others together: every row may come with words of its own."""
+    if len(counts) <= most:
+        return dict(counts)
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return dict(ordered[:most]) | {_OTHERS: sum(n for _, n in ordered[most:])}
 
 
 def _rendered(table: Table) -> str:

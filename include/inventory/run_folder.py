@@ -57,6 +57,11 @@ class RunFolder:
         """The run's report (settle)."""
         return self.root / "report.json"
 
+    @property
+    def problems(self) -> StoragePath:
+        """The rows that did not arrive, for people (settle)."""
+        return self.root / "problems.csv"
+
     def note(self, stage: str, value: dict[str, Any]) -> None:
         """Keep what a stage tells the later ones."""
         write_json(self.root / "stages" / f"{stage}.json", value)

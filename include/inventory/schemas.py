@@ -9,12 +9,12 @@ from pandera.errors import SchemaErrors
 from include.inventory.cells import CLEARS, Unusable
 from include.inventory.mapping import Column, Feed
 
-_NOT_SCALAR = "is neither text, number, boolean nor null"
+_NOT_SCALAR = "is more than a cell can hold"
 _TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
 
 
 def source_model(fields: Sequence[str]) -> pa.DataFrameSchema:
-    """Return the model of a source frame: every field is null, text, a boolean or a finite number."""
+    """Return the model of a source frame: every field is null, a boolean, a finite number, or text for one cell."""
     scalar = pa.Check(lambda value: not isinstance(value, Unusable), element_wise=True, error=_NOT_SCALAR)
     return pa.DataFrameSchema({name: pa.Column(object, scalar, nullable=True) for name in fields})
 
@@ -30,9 +30,14 @@ def failures(model: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
         model.validate(frame, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
-        found = pd.DataFrame({"row": cases["index"], "column": cases["column"], "reason": cases["check"]})
-        reasons = found["reason"].replace({"not_nullable": "is empty"}).astype("str")
-        return found.assign(reason=reasons, row=found["row"].astype("int64"), column=found["column"].astype("str"))
+        reasons = [_reason(check, case) for check, case in zip(cases["check"], cases["failure_case"], strict=True)]
+        return pd.DataFrame(
+            {
+                "row": cases["index"].astype("int64"),
+                "column": cases["column"].astype("str"),
+                "reason": pd.Series(reasons, index=cases.index, dtype="str"),
+            }
+        )
     return no_failures()
 
 
@@ -41,6 +46,13 @@ def no_failures() -> pd.DataFrame:
     return pd.DataFrame(
         {"row": pd.Series(dtype="int64"), "column": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")}
     )
+
+
+def _reason(check: object, case: object) -> str:
+    """Say in words what is wrong, without the value: a reason is counted, shown and logged."""
+    if isinstance(case, Unusable):
+        return f"is {case.kind}, which no cell can hold"
+    return "is empty" if check == "not_nullable" else str(check)
 
 
 def _staging_column(column: Column, feed: Feed) -> pa.Column:

@@ -45,7 +45,7 @@ def settle_feed(ledger: Ledger, feed: Feed, to_send: pd.DataFrame, verdicts: pd.
     outcomes = answered.loc[listed, "outcome"].value_counts()
     counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}
     counts["held"] = int(((sent["_row"] >= 0) & sent["outcome"].isna()).sum())
-    confirmed = _is_confirmed(answered)
+    confirmed = is_confirmed(answered)
     counts["removed"] = int((~listed & confirmed).sum())
     refused = answered[~confirmed]
     refusals = {str(message): int(n) for message, n in refused["message"].value_counts().items()}
@@ -65,7 +65,7 @@ def require_balance(feed: str, counts: Mapping[str, int]) -> None:
         )
 
 
-def _is_confirmed(answered: pd.DataFrame) -> pd.Series:
+def is_confirmed(answered: pd.DataFrame) -> pd.Series:
     """Say which rows ServiceNow now holds as sent; a row ignored for another reason than "no change" it does not."""
     unchanged = (answered["outcome"] == "ignored") & _means_no_change(answered["message"])
     return answered["outcome"].isin(_CONFIRMED) | unchanged
@@ -83,7 +83,7 @@ def _entries(feed: Feed, answered: pd.DataFrame, known: pd.DataFrame, run_id: st
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     names = ["_key", "_hash", "_payload", "_action", "outcome", "message", "import_set"]
     for values, confirmed in zip(
-        answered[names].itertuples(index=False, name=None), _is_confirmed(answered), strict=True
+        answered[names].itertuples(index=False, name=None), is_confirmed(answered), strict=True
     ):
         key, row_hash, payload, action, outcome, message, import_set = values
         last = before.get(key)

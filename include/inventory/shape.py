@@ -85,7 +85,8 @@ def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams)
         if kind in mapping.out_of_scope:
             out[row] = f"platform {kind} is out of scope"
         elif not every_family and kind not in params.device_families:
-            out[row] = f"device family {kind or '(unknown)'} is not among those of this run"
+            name = kind if kind in DEVICE_FAMILIES else "(unknown)"  # a reason holds no cell's content
+            out[row] = f"device family {name} is not among those of this run"
         elif params.blueprints and not set(params.blueprints) & {part for part in own if isinstance(part, str)}:
             out[row] = "blueprint is not among those of this run"
         elif row in later:

@@ -7,6 +7,7 @@ Source: Iru Endpoint API, "Response codes" in the official Postman collection.
 import json
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
+from include.privacy import masked
 from include.web.transport import Answer
 
 _LONGEST_DETAIL = 200
@@ -64,7 +65,7 @@ def _json(answer: Answer) -> object:
 
 
 def _detail(answer: Answer) -> str:
-    """Return the server's own words where they are short text in JSON, else nothing."""
+    """Return the server's own words, without values, where they are short text in JSON, else nothing."""
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -74,4 +75,4 @@ def _detail(answer: Answer) -> str:
     if isinstance(body, list) and body:
         body = body[0]
     words = "".join(c for c in body if c.isprintable())[:_LONGEST_DETAIL] if isinstance(body, str) else ""
-    return f" ({words.strip()})" if words.strip() else ""
+    return f" ({masked(words.strip())})" if words.strip() else ""

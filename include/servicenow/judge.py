@@ -7,6 +7,7 @@ the session's queue was full and the request was dropped (KB3047080).
 from typing import Any
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
+from include.privacy import masked
 from include.web.transport import Answer
 
 
@@ -88,10 +89,10 @@ def _json(answer: Answer) -> Any:
 
 
 def _detail(answer: Answer) -> str:
-    """Return ServiceNow's own message, cut short, where the body is its error envelope."""
+    """Return ServiceNow's own message, cut short and without values, where the body is its error envelope."""
     try:
         error = answer.json()["error"]
         words = [str(error[key]) for key in ("message", "detail") if error.get(key)]
     except (AnswerUnusable, KeyError, TypeError, AttributeError):
         return ""
-    return f" ({': '.join(words)[:300]})" if words else ""
+    return f" ({masked(': '.join(words)[:300])})" if words else ""

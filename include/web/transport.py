@@ -17,8 +17,9 @@ from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
 from include.web.deadline import Deadline, EndableAdapter
 from include.web.hints import retry_after_s, server_time_s
 
-# Its debug log has every address with its query: signed addresses, names and e-mail addresses in filters.
-logging.getLogger("urllib3").setLevel(logging.INFO)
+# It writes whole addresses to the log, at debug level each one, at warning level those with odd headers; a query may
+# hold names, and a signed address is a credential.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 CONNECT_TIMEOUT_S = 10.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PIPELINE = ("errors", "storage", "web", "iru", "servicenow", "loading", "inventory")
+PIPELINE = ("errors", "privacy", "storage", "web", "iru", "servicenow", "loading", "inventory")
 FILES = sorted(path for folder in ("include", "plugins", "dags") for path in (ROOT / folder).rglob("*.py"))
 PIPELINE_FILES = [
     path for name in PIPELINE for path in [ROOT / "include" / f"{name}.py", *(ROOT / "include" / name).rglob("*.py")]

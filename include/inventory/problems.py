@@ -1,0 +1,160 @@
+"""The rows of a run that did not arrive, as a table for people: ``problems.csv``, one line per row.
+
+It holds serial numbers and ServiceNow's own words, so it is as private as the run's other files. A spreadsheet takes no
+cell of it for a formula. Source: OWASP, "CSV Injection".
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from io import StringIO
+from itertools import islice
+from typing import Any, Protocol
+
+import pandas as pd
+
+from include.inventory.mapping import Feed
+from include.inventory.run_folder import RunFolder
+from include.inventory.settle import is_confirmed
+from include.inventory.stages import Run
+from include.loading.receipts import Receipts
+from include.storage import read_frame, write_pieces
+
+MAX_LINES = 100_000
+"""What a spreadsheet opens without pain; the counts and the Parquet files are complete."""
+
+_BOM = "\ufeff"  # or Excel takes UTF-8 for the code page of its country
+_LONGEST_CELL = 1000
+_LINES_A_PIECE = 500
+_FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # full-width forms too: some locales compute these
+_STARTS_FORMULA = re.compile(rf"[\s\"'\ufeff\u200b]*[{_FORMULA}]|[\t\r]")
+_INNER_FORMULA = re.compile(rf";(?=[\s\"'\ufeff\u200b]*[{_FORMULA}])")  # some locales separate cells by semicolons
+_BREAK = re.compile(r"[\t\r\n]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
+class _Row(Protocol):
+    """A row of a frame, as a Series or as a dict."""
+
+    def get(self, name: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One line: the row's verdict, what identifies it, the columns concerned, and the reason."""
+
+    feed: str
+    verdict: str
+    serial_number: str
+    device_id: str
+    key: str
+    column: str
+    message: str
+
+
+def write_problems(run: Run) -> int:
+    """Write ``problems.csv`` into the run's folder and return the number of rows in it.
+
+    It lists every row of the run's feeds that was rejected, held, refused by ServiceNow, or planned but not sent. Rows
+    beyond ``MAX_LINES`` are left out, and the last line says so. Raises StorageFailed.
+    """
+    found = _Counted(row for feed in run.feeds for row in _of_feed(run, feed))
+    write_pieces(run.folder.problems, _pieces(found))
+    return found.count
+
+
+def safe_cell(value: str) -> str:
+    """Return text that no spreadsheet takes for a formula and every one can show."""
+    shown = _CONTROL.sub("\ufffd", value)
+    shown = shown if len(shown) <= _LONGEST_CELL else f"{shown[:_LONGEST_CELL]}…"
+    shown = _INNER_FORMULA.sub(";'", _BREAK.sub(" ", shown))
+    return f"'{shown}" if _STARTS_FORMULA.match(value) else shown
+
+
+class _Counted:
+    """Counts rows while they pass."""
+
+    def __init__(self, rows: Iterator[ProblemRow]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[ProblemRow]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def _pieces(found: _Counted) -> Iterator[bytes]:
+    names = [field.name for field in fields(ProblemRow)]
+    yield (_BOM + _line(names)).encode()
+    rows = iter(found)
+    listed = islice(rows, MAX_LINES)
+    while batch := [_line([safe_cell(cell) for cell in astuple(row)]) for row in islice(listed, _LINES_A_PIECE)]:
+        yield "".join(batch).encode()
+    more = sum(1 for _ in rows)
+    if more:
+        yield _line([f"… and {more} more rows; see the Parquet files of the run"]).encode()
+
+
+def _line(cells: list[str]) -> str:
+    text = StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerow(cells)
+    return text.getvalue()
+
+
+def _of_feed(run: Run, feed: Feed) -> Iterator[ProblemRow]:
+    folder = run.folder
+    for _, group in read_frame(folder.rejects(feed.name)).groupby("row", sort=True):
+        reasons = zip(group["column"], group["reason"], strict=True)
+        yield _problem(feed, "rejected", group.iloc[0], reasons)
+    yield from _held_back(folder, feed)
+    if run.params.mode != "plan":
+        yield from _refused(folder, feed)
+
+
+def _held_back(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
+    """Yield what the plan rejected for its length, and what it holds."""
+    rows = read_frame(folder.rows(feed.name)).set_index("_row")
+    too_long = read_frame(folder.too_long(feed.name))
+    for key, group in too_long[too_long["done"] == "rejected"].groupby("key", sort=False):
+        lengths = zip(group["column"], group["length"], group["limit"], strict=True)
+        reasons = [(name, f"is {n} characters long, its staging column holds {limit}") for name, n, limit in lengths]
+        yield _problem(feed, "rejected", _identity(rows, group["row"].iloc[0]) | {"_key": key}, reasons)
+    for row, reason in read_frame(folder.held(feed.name))[["row", "reason"]].itertuples(index=False):
+        yield _problem(feed, "held", _identity(rows, row), [("", reason)])
+
+
+def _refused(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
+    """Yield what was sent and is not confirmed, and what was to be sent and has no verdict."""
+    to_send = read_frame(folder.to_send(feed.name))
+    if to_send.empty:
+        return
+    verdicts = Receipts(folder.to_send(feed.name)).read_verdicts()
+    sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
+    answered = sent[sent["outcome"].notna()]
+    for row in answered[~is_confirmed(answered)].to_dict("records"):
+        yield _problem(feed, str(row["outcome"]), row, [("", row["message"])])
+    for row in sent[sent["outcome"].isna()].to_dict("records"):
+        yield _problem(feed, "not sent", row, [("", "was not sent; see the load task")])
+
+
+def _identity(rows: pd.DataFrame, row: int) -> dict[str, object]:
+    return {str(name): cell for name, cell in rows.loc[row].items()} if row in rows.index else {}
+
+
+def _problem(feed: Feed, verdict: str, row: _Row, reasons: Iterable[tuple[str, str]]) -> ProblemRow:
+    found = list(reasons)
+    return ProblemRow(
+        feed=feed.name,
+        verdict=verdict,
+        serial_number=_text(row.get("serial_number")),
+        device_id=_text(row.get("device_id")),
+        key=_text(row.get("_key")).replace("\x1f", " / "),
+        column=", ".join(column for column, _ in found if column),
+        message="; ".join(f"{column} {reason}".strip() for column, reason in found),
+    )
+
+
+def _text(cell: object) -> str:
+    return cell if isinstance(cell, str) else ""

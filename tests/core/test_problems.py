@@ -1,0 +1,169 @@
+"""What did not arrive is listed for people, row by row, in a table that is safe to open."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from factories import app, device
+from hypothesis import example, given
+from hypothesis import strategies as st
+from instance import settings as account
+from scripted import Asked, Reply, Script, serving
+from test_flow import QUIET, Flow, Taker, Tenant
+
+from include.inventory import problems
+from include.inventory.problems import safe_cell, write_problems
+from include.iru.client import IruClient, IruSettings
+from include.servicenow.client import ServiceNowClient
+
+COMPUTERS = ["computer"]
+FORMULA = re.compile(r"[\s\"'\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+@pytest.fixture
+def between(tmp_path: Path) -> Iterator[Callable[[Script, Script], Flow]]:
+    """Start a flow between scripted services."""
+    running = []
+
+    def start(tenant: Script, taker: Script) -> Flow:
+        servers = [serving(tenant), serving(taker)]
+        running.extend(servers)
+        iru, snow = (server.__enter__() for server in servers)
+        return Flow(
+            tmp_path,
+            iru=lambda: IruClient(IruSettings(iru.url, "t"), retry=QUIET),
+            servicenow=lambda: ServiceNowClient(account(snow.url), retry=QUIET),
+        )
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
+
+
+def listed(flow: Flow) -> list[dict[str, str]]:
+    """Read the last run's table as a spreadsheet does."""
+    raw = flow.last.problems.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(StringIO(raw.decode("utf-8-sig"))))
+
+
+class Refusing(Taker):
+    """Gives refused rows a comment, as ServiceNow does."""
+
+    def __call__(self, asked: Asked) -> Reply:
+        """Answer one request."""
+        reply = super().__call__(asked)
+        rows = reply.body.get("result") if isinstance(reply.body, dict) else None
+        for row in rows if isinstance(rows, list) else []:
+            if row.get("sys_import_state") == "error":
+                row["sys_import_state_comment"] = "=HYPERLINK(1): assigned_to=jane@acme.example"
+        return reply
+
+
+def test_every_row_that_did_not_arrive_is_listed_with_its_reason(between):
+    """Rejected, too long and refused rows have one line each, with what identifies them; others have none."""
+    rows = [
+        device(1),
+        device(2, serial_number="", platform="Newton"),
+        device(3),
+        device(4, os_version="14.4.1.1.1.1"),
+        device(5, platform="Windows"),
+    ]
+    taker = Refusing(lengths={"os_version": 10}, states={"SER3": "error"})
+    flow = between(Tenant(devices=rows), taker)
+    flow.run("devices", feeds=COMPUTERS)
+    found = {(line["verdict"], line["serial_number"], line["device_id"]): line for line in listed(flow)}
+    assert set(found) == {("rejected", "", "d2"), ("rejected", "SER4", ""), ("error", "SER3", "")}
+    rejected = found["rejected", "", "d2"]
+    assert rejected["column"] == "os_type, serial_number"
+    assert "serial_number is empty" in rejected["message"]
+    long = found["rejected", "SER4", ""]
+    assert (long["key"], long["column"]) == ("ser4", "os_version")
+    assert long["message"] == "os_version is 12 characters long, its staging column holds 10"
+    assert found["error", "SER3", ""]["message"] == "'=HYPERLINK(1): assigned_to=jane@acme.example"
+
+
+def test_a_run_without_problems_leaves_the_heading_alone(between):
+    """Nothing wrong, nothing listed; the file is there, so nobody wonders."""
+    flow = between(Tenant(devices=[device(1)]), Taker())
+    flow.run("devices", feeds=COMPUTERS)
+    assert listed(flow) == []
+
+
+def test_rows_that_wait_are_listed_as_held(between):
+    """An app whose computer is missing is found by its serial number and its key."""
+    flow = between(Tenant(apps=[app(1)]), Taker())
+    flow.run("apps")
+    (line,) = listed(flow)
+    assert (line["feed"], line["verdict"], line["serial_number"]) == ("apps", "held", "SER1")
+    assert len(line["key"]) == 32
+    assert "its computer is not in ServiceNow yet" in line["message"]
+
+
+def test_a_plan_lists_no_row_for_not_being_sent(between):
+    """In plan mode nothing is sent on purpose; only rows that could not be sent are problems."""
+    flow = between(Tenant(devices=[device(1), device(2, serial_number="")]), Taker())
+    flow.run("devices", feeds=COMPUTERS, mode="plan")
+    assert [line["verdict"] for line in listed(flow)] == ["rejected"]
+
+
+def test_rows_without_a_verdict_are_listed_as_not_sent(between):
+    """A load that never came is seen row by row."""
+    flow = between(Tenant(devices=[device(1), device(2)]), Taker())
+    flow.finish(flow.prepare("devices", feeds=COMPUTERS), load=False)
+    assert [(line["verdict"], line["serial_number"]) for line in listed(flow)] == [
+        ("not sent", "SER1"),
+        ("not sent", "SER2"),
+    ]
+
+
+def test_the_table_is_bounded_and_says_what_it_leaves_out(between, monkeypatch):
+    """A run that goes wrong for a million rows does not write a table that nobody can open."""
+    monkeypatch.setattr(problems, "MAX_LINES", 3)
+    flow = between(Tenant(devices=[device(n, serial_number="") for n in range(10)]), Taker())
+    run = flow.prepare("devices", feeds=COMPUTERS)
+    assert write_problems(run) == 10
+    lines = listed(flow)
+    assert len(lines) == 4
+    assert lines[-1]["feed"] == "… and 7 more rows; see the Parquet files of the run"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49", "'+49"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "' x"),
+        ("\rx", "' x"),
+        ("  =1", "'  =1"),
+        ("\"' =1", "'\"' =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a;=1", "a;'=1"),
+        ("a; '=1", "a;' '=1"),
+        ("a\n=1", "a =1"),
+        ("a=1", "a=1"),
+        ("a\x00b\ud800", "a\ufffdb\ufffd"),
+        ("", ""),
+        ("jane@acme.example", "jane@acme.example"),
+    ],
+)
+def test_no_cell_is_a_formula(cell, shown):
+    """What a spreadsheet would compute is made text with an apostrophe; everything else is shown as it is."""
+    assert safe_cell(cell) == shown
+
+
+@given(cells=st.lists(st.text(st.characters(codec=None)) | st.text("=+-@\t\r\n ;,'\"a"), min_size=1, max_size=3))
+@example(cells=[";=1", '";=1'])
+@example(cells=[" ", "=1"])
+def test_whatever_a_cell_holds_no_locale_makes_a_formula_of_it(cells):
+    """Whether a spreadsheet separates by comma, semicolon or tab: no cell begins as a formula."""
+    line = problems._line([safe_cell(cell) for cell in cells])
+    assert line.encode()
+    for delimiter in ",;\t":
+        for row in csv.reader(StringIO(line, newline=""), delimiter=delimiter):
+            assert [cell for cell in row if FORMULA.match(cell) and not cell.startswith("'")] == []
