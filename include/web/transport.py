@@ -63,6 +63,8 @@ class RequestCount:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.total = 0
+        self.retries = 0
+        self.waited_s = 0.0
 
     def add(self) -> None:
         """Count one request."""
