@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from include.errors import AnswerUnusable, RunUnsafe, SetupWrong
 from include.inventory.mapping import SourceName
@@ -38,8 +38,12 @@ class Collection:
         return self.expected is None or self.rows >= self.expected
 
 
-def extract(client: IruClient, source: SourceName, folder: RunFolder) -> dict[str, Collection]:
+def extract(
+    client: IruClient, source: SourceName, folder: RunFolder, *, method: Literal["pages", "export"] = "pages"
+) -> dict[str, Collection]:
     """Write every page of a source's collections below ``folder`` and return what was found."""
+    if method == "export" and source == "apps":
+        raise SetupWrong("IRU_SERVICENOW_APPS_EXTRACT = export is not built yet; use pages.")
     found = {name: _extract_one(client, name, folder.pages(name)) for name in SOURCES[source]}
     for name, collection in found.items():
         expected = "" if collection.expected is None else f" (Iru counts {collection.expected})"
