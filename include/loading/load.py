@@ -50,6 +50,24 @@ def load_frame(
     return LoadResult(rows=len(frame), outcomes=receipts.count(), requests=client.requests.total)
 
 
+def ask_again(client: ServiceNowClient, spec: LoadSpec, frame_path: StoragePath) -> frozenset[int]:
+    """Settle what an earlier try had sent, send nothing, and return the positions of rows that are still in flight."""
+    frame = read_frame(frame_path)
+    receipts = Receipts(frame_path)
+    in_flight: set[int] = set()
+    for chunk in iter_chunks(to_records(frame, staging_columns(frame)), chunk_rows=spec.chunk_rows):
+        import_set = None if receipts.is_settled(chunk) else receipts.sent(chunk)
+        if import_set is None:
+            continue
+        try:
+            verdicts = settle(client, replace(spec, transform_timeout_s=0), chunk, import_set.sys_id)
+        except RetryLater:
+            in_flight |= set(range(chunk.first_row, chunk.first_row + len(chunk.records)))
+        else:
+            receipts.note_verdicts(chunk, verdicts)
+    return frozenset(in_flight)
+
+
 def _labels(client: ServiceNowClient, spec: LoadSpec, columns: Iterable[str]) -> dict[str, str]:
     """Return the key of each column in a request; the dictionary's label beats the spec's, which beats the default."""
     names = list(columns)

@@ -47,6 +47,11 @@ class Receipts:
         """Remember the verdicts of a chunk's rows."""
         write_frame(self._folder / f"{chunk.name}{_VERDICTS}", _to_frame(verdicts))
 
+    def has_open(self) -> bool:
+        """Say whether something was sent whose verdicts are not known."""
+        settled = {path.name.removesuffix(_VERDICTS) for path in list_files(self._folder, _VERDICTS)}
+        return any(path.name.removesuffix(_SENT) not in settled for path in list_files(self._folder, _SENT))
+
     def read_verdicts(self) -> pd.DataFrame:
         """Return the verdicts of all settled chunks: row, outcome, message, import_set."""
         frames = [read_frame(path) for path in list_files(self._folder, _VERDICTS)]
