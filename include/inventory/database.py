@@ -101,7 +101,7 @@ def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
         spelled = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
         try:
             with engine.begin() as connection:
-                connection.execute(sa.DDL(f"ALTER TABLE {table.name} ADD COLUMN {spelled}"))
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {spelled}")
         except (sa.exc.OperationalError, sa.exc.ProgrammingError):  # another run has just added it
             if column.name in [missing.name for missing in _missing(engine, table)]:
                 raise

@@ -7,8 +7,9 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TaskGroup, XComArg
 
 from include.errors import CountsDisagree, RunUnsafe, SetupWrong
+from include.inventory.guards import GUARDS
 from include.inventory.mapping import Feed
-from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, GUARDS, MISSING_POLICIES, MODES
+from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
 from include.inventory.settings import Settings
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 

@@ -237,6 +237,8 @@ class Taker:
             names = [*feed.column_names, "install_status"]
             rows = [{"name": feed.staging_table, "element": c, "max_length": self.lengths.get(c, 255)} for c in names]
             return self._list(rows)
+        if name in ("sys_transform_map", "sys_robust_import_set_transformer"):
+            return Reply({"error": {"message": "no"}}, 403)
         if name == "cmdb_ci_computer":
             return self._list([{"sys_id": s, "serial_number": s} for s in self.computers])
         position = int(asked.query["sysparm_query"].split("^")[0].removeprefix("sys_import_set=set"))
