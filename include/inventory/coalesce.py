@@ -28,7 +28,9 @@ def check_key(feed: Feed, rows: pd.DataFrame, client: ServiceNowClient) -> list[
             "the rows there and carry them no further. Activate the one that belongs to the integration."
         )
     if not info.coalesce_columns:
-        why = "a robust transformer finds records" if info.robust else "the map's key is made by a script, or it has none"
+        why = (
+            "a robust transformer finds records" if info.robust else "the map's key is made by a script, or it has none"
+        )
         log.warning("Feed %s: whether ServiceNow tells its rows apart cannot be checked: %s.", feed.name, why)
         return []
     ambiguous = count_ambiguous(rows, info.coalesce_columns)

@@ -20,14 +20,22 @@ Loads = Mapping[str, Mapping[str, Any]]
 
 
 def conclude(
-    run: Run, ledger: Ledger, *, dag_id: str, run_id: str, loads: Loads, newer_runs: Collection[str] = ()
+    run: Run,
+    ledger: Ledger,
+    *,
+    dag_id: str,
+    run_id: str,
+    loads: Loads,
+    newer_runs: Collection[str] = (),
+    lost: str = "",
 ) -> Report:
     """Settle every feed and write ``report.json``; ``loads`` are the load tasks' results by feed, where they ended.
 
     Returns the report; its ``failed`` says which stage ended early and when planned rows were not sent. What one of
-    ``newer_runs`` put into the ledger stays. Raises CountsDisagree when a row has no verdict or two.
+    ``newer_runs`` put into the ledger stays; ``lost`` says that one of them took the run over. Raises CountsDisagree when a row has no verdict or two.
     """
     report = report_on(run, ledger, dag_id=dag_id, run_id=run_id, loads=loads, newer_runs=newer_runs)
+    report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
     write_json(run.folder.report, report.to_json())
     for name, feed in report.feeds.items():
         require_balance(name, feed.counts)
@@ -38,7 +46,7 @@ def report_on(
     run: Run, ledger: Ledger, *, dag_id: str, run_id: str, loads: Loads, newer_runs: Collection[str] = ()
 ) -> Report:
     """Settle every feed of a run and return its report; nothing is checked or written but the ledger."""
-    stage, why = _stopped_at(run)
+    stage, why = stopped_at(run)
     feeds = {feed.name: _feed_report(run, feed, ledger, (run_id, newer_runs), stage) for feed in run.feeds}
     failed = f"{stage}: {why}" if stage else _unfinished_loads(run, feeds, loads)
     costs = {what: _costs(run, what, loads) for what in ("requests", "retries", "waited_s")}
@@ -46,12 +54,7 @@ def report_on(
     return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, **costs)
 
 
-def marked(report: Report, why: str) -> Report:
-    """Return a report that also fails for another reason."""
-    return replace(report, failed=" ".join(filter(None, (why, report.failed))))
-
-
-def _stopped_at(run: Run) -> tuple[str, str]:
+def stopped_at(run: Run) -> tuple[str, str]:
     """Return the first stage that did not come to its end, and why; empty texts where all did."""
     for stage in ("extract", "shape", "plan"):
         told, failure = run.folder.told_by(stage), run.folder.failure_of(stage)

@@ -7,8 +7,8 @@ from functools import cached_property
 from include.inventory.guards import GuardLimits
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed, FeedMapping, SourceName
-from include.inventory.parking import ParkingRule
 from include.inventory.params import RunParams
+from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
 from include.iru.client import IruClient

@@ -54,7 +54,7 @@ class RunFolder:
         return self.root / "plan" / feed / "held.parquet"
 
     def parked(self, feed: str) -> StoragePath:
-        """The rows that were refused too often, and what ServiceNow said: row, key, attempts, verdict, message (plan)."""
+        """The rows that were refused too often: row, key, attempts, verdict, message (plan)."""
         return self.root / "plan" / feed / "parked.parquet"
 
     def missing(self, feed: str) -> StoragePath:
@@ -86,7 +86,7 @@ class RunFolder:
         write_json(self._stages / f"{stage}{_NOTE}", value)
 
     def note_failure(self, stage: str, error: BaseException) -> None:
-        """Keep why a stage ended early; of an error that is not ours only its kind, since its text may hold anything."""
+        """Keep why a stage ended early; of an error that is not ours only its kind, as its text may hold anything."""
         message = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}, see the task's log."
         write_json(self._stages / f"{stage}{_FAILED}{_NOTE}", {"message": message})
 
