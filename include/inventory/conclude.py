@@ -32,7 +32,8 @@ def conclude(
     """Settle every feed and write ``report.json``; ``loads`` are the load tasks' results by feed, where they ended.
 
     Returns the report; its ``failed`` says which stage ended early and when planned rows were not sent. What one of
-    ``newer_runs`` put into the ledger stays; ``lost`` says that one of them took the run over. Raises CountsDisagree when a row has no verdict or two.
+    ``newer_runs`` put into the ledger stays; ``lost`` says that one of them took the run over. Raises CountsDisagree
+    when a row has no verdict or two.
     """
     report = report_on(run, ledger, dag_id=dag_id, run_id=run_id, loads=loads, newer_runs=newer_runs)
     report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
