@@ -49,7 +49,7 @@ def iru_apps() -> None:
     folder = tasks.prepare("apps", [feed.name for feed in FEEDS])
     planned = tasks.plan(tasks.shape(tasks.extract(folder)))
     loads = load_tasks(FEEDS, planned)
-    planned >> loads >> tasks.settle(planned["folder"], {load.label: load.task_id for load in loads})
+    planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
 
 
 iru_apps()

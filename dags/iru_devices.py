@@ -47,7 +47,7 @@ def iru_devices() -> None:
     folder = tasks.prepare("devices", [feed.name for feed in FEEDS])
     planned = tasks.plan(tasks.shape(tasks.extract(folder)))
     loads = load_tasks(FEEDS, planned)
-    planned >> loads >> tasks.settle(planned["folder"], {load.label: load.task_id for load in loads})
+    planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
 
 
 iru_devices()

@@ -1,60 +1,136 @@
-"""The last stage: verdicts into the ledger, counts that add up, and the run's report."""
+"""The last stage: verdicts into the ledger, counts that add up, and the run's report, however the run ended."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
+from include.inventory.run import Run
 from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed
-from include.inventory.stages import Run
 from include.loading.receipts import Receipts
 from include.storage import read_frame, write_json
 
+_SERVICES = ("iru", "servicenow")
+_PLAN_MODE = "plan mode: nothing is sent"
+_NOT_SENT = "not sent, or not answered for yet"
 
-def conclude(run: Run, ledger: Ledger, *, dag_id: str, run_id: str, loads: Mapping[str, Mapping[str, Any]]) -> Report:
+Loads = Mapping[str, Mapping[str, Any]]
+
+
+def conclude(
+    run: Run,
+    ledger: Ledger,
+    *,
+    dag_id: str,
+    run_id: str,
+    loads: Loads,
+    newer_runs: Collection[str] = (),
+    lost: str = "",
+) -> Report:
     """Settle every feed and write ``report.json``; ``loads`` are the load tasks' results by feed, where they ended.
 
-    Returns the report; its ``failed`` says so when planned rows were not sent. Raises CountsDisagree when a row has no
-    verdict or two.
+    Returns the report; its ``failed`` says which stage ended early and when planned rows were not sent. What one of
+    ``newer_runs`` put into the ledger stays; ``lost`` says that one of them took the run over. Raises CountsDisagree
+    when a row has no verdict or two.
     """
-    feeds = {feed.name: _feed_report(run, feed, ledger, run_id) for feed in run.feeds}
-    unsent = sum(feed.details["not_sent"] for feed in feeds.values())
-    requests = {
-        "iru": _requests(run, "iru"),
-        "servicenow": _requests(run, "servicenow") + sum(int(load.get("requests", 0)) for load in loads.values()),
-    }
-    failed = f"{unsent} planned rows have no verdict, see the load tasks; they go with the next run." if unsent else ""
-    report = Report(dag_id, run_id, run.params.mode, feeds, requests, failed)
+    report = report_on(run, ledger, dag_id=dag_id, run_id=run_id, loads=loads, newer_runs=newer_runs)
+    report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
     write_json(run.folder.report, report.to_json())
     write_problems(run)
-    for name, feed in feeds.items():
+    for name, feed in report.feeds.items():
         require_balance(name, feed.counts)
     return report
 
 
-def _feed_report(run: Run, feed: Feed, ledger: Ledger, run_id: str) -> FeedReport:
+def report_on(
+    run: Run, ledger: Ledger, *, dag_id: str, run_id: str, loads: Loads, newer_runs: Collection[str] = ()
+) -> Report:
+    """Settle every feed of a run and return its report; nothing is checked or written but the ledger."""
+    stage, why = stopped_at(run)
+    feeds = {feed.name: _feed_report(run, feed, ledger, (run_id, newer_runs), stage) for feed in run.feeds}
+    failed = f"{stage}: {why}" if stage else _unfinished_loads(run, feeds, loads)
+    costs = {what: _costs(run, what, loads) for what in ("requests", "retries", "waited_s")}
+    guards = tuple(found for name in ("extract", "plan") for found in run.folder.told_by(name).get("guards", ()))
+    return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, **costs)
+
+
+def stopped_at(run: Run) -> tuple[str, str]:
+    """Return the first stage that did not come to its end, and why; empty texts where all did."""
+    for stage in ("extract", "shape", "plan"):
+        told, failure = run.folder.told_by(stage), run.folder.failure_of(stage)
+        if told.get("stopped_by") or failure:
+            return stage, failure or f"stopped by {', '.join(told['stopped_by'])}."
+        if not told:
+            return stage, "it did not come to its end (killed, or not started)."
+    return "", ""
+
+
+def _unfinished_loads(run: Run, feeds: Mapping[str, FeedReport], loads: Loads) -> str:
+    """Say which rows have no verdict and which load tasks did not end; "" where all is well."""
+    if run.params.mode == "plan":
+        return ""
+    unsent = sum(feed.details.get("not_sent", 0) for feed in feeds.values())
+    words = [f"{unsent} planned rows have no verdict, see the load tasks; they go with the next run."] if unsent else []
+    for name, feed in feeds.items():
+        if name not in loads and any(feed.details["planned"].values()):
+            words.append(f"load.{name}: {run.folder.failure_of(f'load-{name}') or 'it did not come to its end.'}")
+    return " ".join(words)
+
+
+def _feed_report(
+    run: Run, feed: Feed, ledger: Ledger, settling: tuple[str, Collection[str]], stopped_at: str
+) -> FeedReport:
     shaped, planned = run.folder.told_by(f"shape-{feed.name}"), run.folder.told_by(f"plan-{feed.name}")
+    if not shaped:
+        return FeedReport(dict.fromkeys(COUNTS, 0))
+    known = {name: shaped[name] for name in ("extracted", "filtered", "rejected")}
+    reasons = {name: shaped[name] for name in ("filtered_because", "rejected_because")}
+    why_not = _why_not_sent(run, stopped_at)
+    if not planned:
+        held = known["extracted"] - known["filtered"] - known["rejected"]
+        counts = dict.fromkeys(COUNTS, 0) | known | {"held": held}
+        return FeedReport(counts, reasons | {"held_because": {why_not: held} if held else {}})
+    settled, listed = _settle(run, feed, ledger, settling, sends=not why_not)
+    held = listed if why_not else settled.counts["held"]
+    counts = settled.counts | {
+        "extracted": known["extracted"],
+        "filtered": known["filtered"],
+        "rejected": known["rejected"] + planned["rejected"],
+        "unchanged": planned["unchanged"],
+        "held": planned["held"] + held,
+    }
+    held_because = planned["held_because"] | ({why_not or _NOT_SENT: held} if held else {})
+    return FeedReport(counts, reasons | {"held_because": held_because} | _details(planned, settled))
+
+
+def _settle(
+    run: Run, feed: Feed, ledger: Ledger, settling: tuple[str, Collection[str]], *, sends: bool
+) -> tuple[Counted, int]:
+    """Return what became of the rows to send, and how many of them the source lists."""
     to_send = read_frame(run.folder.to_send(feed.name))
     listed = int((to_send["_row"] >= 0).sum())
-    plan_only = run.params.mode == "plan"
-    settled = Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0)
-    if not plan_only and not to_send.empty:
-        verdicts = Receipts(run.folder.to_send(feed.name)).read_verdicts()
-        settled = settle_feed(ledger, feed, to_send, verdicts, run_id=run_id)
-    counts = settled.counts | {
-        "extracted": shaped["extracted"],
-        "filtered": shaped["filtered"],
-        "rejected": shaped["rejected"] + planned["rejected"],
-        "unchanged": planned["unchanged"],
-        "held": planned["held"] + (listed if plan_only else settled.counts["held"]),
-    }
-    details = {
+    if not sends or to_send.empty:
+        return Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0), listed
+    verdicts = Receipts(run.folder.to_send(feed.name)).read_verdicts()
+    run_id, newer_runs = settling
+    return settle_feed(ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs), listed
+
+
+def _why_not_sent(run: Run, stopped_at: str) -> str:
+    """Return why nothing of this run is sent at all; "" where its load tasks run."""
+    if stopped_at:
+        guards = run.folder.told_by(stopped_at).get("stopped_by", ())
+        return f"stopped by {', '.join(guards)}" if guards else f"the stage {stopped_at} failed"
+    return _PLAN_MODE if run.params.mode == "plan" else ""
+
+
+def _details(planned: Mapping[str, Any], settled: Counted) -> dict[str, Any]:
+    return {
         "planned": {action: n for action, n in planned["to_send"].items() if n},
-        "filtered_because": shaped["filtered_because"],
-        "rejected_because": shaped["rejected_because"],
-        "held_because": planned["held_because"] | ({"plan mode: nothing is sent": listed} if plan_only else {}),
+        "parked": planned["parked"],
         "cut_to_fit": planned["cut_to_fit"],
         "not_in_servicenow": planned["not_in_servicenow"],
         "missing_devices": planned["missing_devices"],
@@ -62,8 +138,11 @@ def _feed_report(run: Run, feed: Feed, ledger: Ledger, run_id: str) -> FeedRepor
         "removals_refused": settled.removals_refused,
         "not_sent": settled.not_sent,
     }
-    return FeedReport(counts, details)
 
 
-def _requests(run: Run, service: str) -> int:
-    return sum(int(run.folder.told_by(stage).get("requests", {}).get(service, 0)) for stage in ("extract", "plan"))
+def _costs(run: Run, what: str, loads: Loads) -> dict[str, Any]:
+    """Add up requests, retries or seconds waited, by service, over the stages and the load tasks."""
+    stages = [run.folder.told_by(stage).get(what, {}) for stage in ("extract", "plan")]
+    total = {service: sum(told.get(service, 0) for told in stages) for service in _SERVICES}
+    total["servicenow"] += sum(load.get(what, 0) for load in loads.values())
+    return {service: round(n, 1) if isinstance(n, float) else n for service, n in total.items()}

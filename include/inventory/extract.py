@@ -1,16 +1,14 @@
 """Fetch the pages of a source, keep them as received, and say whether they are all there."""
 
 import logging
-import os
 from collections.abc import Collection as Names
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, get_args
+from dataclasses import dataclass, replace
 
 from include.errors import AnswerUnusable, RunUnsafe, SetupWrong
 from include.inventory.mapping import SourceName
 from include.inventory.page_files import Stored, store_walk
-from include.inventory.quota_guard import APPS_EXTRACT, IRU_QUOTA, require_quota
+from include.inventory.quota_guard import IRU_QUOTA, require_quota
 from include.inventory.run_folder import RunFolder
 from include.inventory.source_fields import PRISM_PREFIX
 from include.inventory.sweep import complete_sweep
@@ -60,31 +58,6 @@ class Extracted:
     predicted: int | None = None
 
 
-def extract_source(
-    client: IruClient,
-    source: SourceName,
-    folder: RunFolder,
-    *,
-    fields: Names[str] = (),
-    lift_guards: Names[str] = (),
-    method: ExtractMethod = "pages",
-) -> dict[str, Any]:
-    """Extract a source and return what the stage tells the later ones and the report.
-
-    RunUnsafe where a guard stops the run; the note then is not written, so that nothing goes on.
-    """
-    found = extract(client, source, folder, fields=fields, lift_guards=lift_guards, method=method)
-    require_complete(found.collections, lifted=INCOMPLETE_EXTRACT in lift_guards)
-    count, quota = client.requests, client.quota
-    return {
-        "collections": {name: asdict(collection) for name, collection in found.collections.items()},
-        "requests": {"iru": count.total},
-        "retries": {"iru": count.retries},
-        "waited_s": {"iru": round(count.waited_s, 3)},
-        "quota": {"predicted": found.predicted} | (asdict(quota) if quota else {}),
-    }
-
-
 def extract(
     client: IruClient,
     source: SourceName,
@@ -125,16 +98,6 @@ def require_complete(found: Mapping[str, Collection], *, lifted: bool) -> None:
                 f'{{"lift_guards": ["{INCOMPLETE_EXTRACT}"]}}, which sends what is there and removes nothing.'
             )
         log.warning("%sThe guard %s is lifted: going on without removals.", message, INCOMPLETE_EXTRACT)
-
-
-def read_method(environment: Mapping[str, str] | None = None) -> ExtractMethod:
-    """Return how apps are extracted, from IRU_SERVICENOW_APPS_EXTRACT (default: pages)."""
-    text = (os.environ if environment is None else environment).get(APPS_EXTRACT, "pages").strip().lower()
-    if text == "export":
-        return "export"
-    if text in ("", "pages"):
-        return "pages"
-    raise SetupWrong(f"{APPS_EXTRACT} is {text!r}; it must be one of: {', '.join(get_args(ExtractMethod))}.")
 
 
 def _store(client: IruClient, name: str, folder: StoragePath, method: ExtractMethod, fields: Names[str]) -> Stored:

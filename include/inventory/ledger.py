@@ -7,15 +7,12 @@ INSERT … ON CONFLICT.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 
-from include.errors import SetupWrong
+from include.inventory.database import WAIT_S, open_database, storage_failures, upsert
 
 _BATCH_ROWS = 5000
 _metadata = sa.MetaData()
@@ -37,6 +34,7 @@ _rows = sa.Table(
     sa.Column("run_id", sa.String(250), nullable=False, comment="of the last attempt"),
     sa.Column("tried_at", sa.String(19), nullable=False, comment="UTC"),
     sa.Column("confirmed_at", sa.String(19), comment="UTC; null when never"),
+    sa.Column("tried_hash", sa.String(32), comment="of the payload of the last attempt; null in older entries"),
 )
 
 
@@ -63,28 +61,30 @@ class Entry:
     run_id: str
     tried_at: str
     confirmed_at: str | None
+    tried_hash: str | None = None
 
 
 class Ledger:
-    """The table of entries of one pair; SetupWrong when the database cannot be opened."""
+    """The table of entries of one pair; SetupWrong when the database cannot be opened, StorageFailed when it fails."""
 
-    def __init__(self, url: str, pair: Pair) -> None:
+    def __init__(self, url: str, pair: Pair, *, wait_s: float = WAIT_S) -> None:
         self._pair = pair
-        self._engine = _engine(url)
+        self._engine = open_database(url, _rows, wait_s=wait_s)
 
     def read(self, feed: str) -> pd.DataFrame:
         """Return a feed's entries, one row each, with the columns of ``Entry``."""
         columns = [_rows.c[name] for name in Entry.__dataclass_fields__]
-        with self._engine.connect() as connection:
+        with storage_failures(), self._engine.connect() as connection:
             found = connection.execute(sa.select(*columns).where(*self._of(feed)))
             frame = pd.DataFrame(found.all(), columns=list(Entry.__dataclass_fields__))
-        return frame.astype({"key": "str", "row_hash": "str", "payload": "str", "active": "bool", "run_id": "str"})
+        texts = dict.fromkeys(("key", "row_hash", "payload", "run_id", "tried_hash"), "str")
+        return frame.astype(texts | {"active": "bool"})
 
     def write(self, feed: str, entries: Iterable[Entry]) -> None:
         """Insert or replace entries, all or none of them."""
-        with self._engine.begin() as connection:
+        with storage_failures(), self._engine.begin() as connection:
             for batch in _batches(entries):
-                connection.execute(self._upsert(), [self._values(feed, entry) for entry in batch])
+                connection.execute(upsert(self._engine, _rows), [self._values(feed, entry) for entry in batch])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -96,53 +96,8 @@ class Ledger:
     def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
         return {"source": self._pair.source, "target": self._pair.target, "feed": feed, **asdict(entry)}
 
-    def _upsert(self) -> sa.Insert:
-        # Both dialects spell the upsert alike, but each has a class of its own.
-        is_postgresql = self._engine.dialect.name == "postgresql"
-        insert = postgresql.insert(_rows) if is_postgresql else sqlite.insert(_rows)
-        changed = {column.name: insert.excluded[column.name] for column in _rows.columns if not column.primary_key}
-        keys = [*_rows.primary_key.columns]
-        return insert.on_conflict_do_update(index_elements=keys, set_=changed)
-
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     remaining = iter(entries)
     while batch := list(islice(remaining, _BATCH_ROWS)):
         yield batch
-
-
-def _engine(url: str) -> sa.Engine:
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed, connect_args=_connect_args(parsed))
-        _make_table(engine)
-    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
-        raise SetupWrong(
-            f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
-            f"(now {_without_password(url)})."
-        ) from error
-    return engine
-
-
-def _make_table(engine: sa.Engine) -> None:
-    """Make the table where it is not there; another run may do the same at the same moment."""
-    try:
-        with engine.begin() as connection:
-            connection.execute(sa.schema.CreateTable(_rows, if_not_exists=True))
-    except sa.exc.IntegrityError:  # PostgreSQL lets two of them get past the check
-        if not sa.inspect(engine).has_table(_rows.name):
-            raise
-
-
-def _connect_args(url: sa.URL) -> dict[str, Any]:
-    """Let SQLite wait for another run's commit instead of failing at once."""
-    return {"timeout": 60} if url.get_backend_name() == "sqlite" else {}
-
-
-def _without_password(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return "not a database URL"

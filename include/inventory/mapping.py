@@ -55,6 +55,16 @@ class Feed:
         """The staging columns in the order of the mapping."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that the mapping gives, by column."""
+        return {column.name: column.label for column in self.columns if column.label}
+
+    @property
+    def may_be_cut(self) -> frozenset[str]:
+        """The columns whose values may be shortened to fit."""
+        return frozenset(column.name for column in self.columns if column.too_long == "cut")
+
     def column(self, name: str) -> Column:
         """Return the column of a name."""
         return next(column for column in self.columns if column.name == name)

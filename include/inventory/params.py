@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from include.errors import SetupWrong
+from include.inventory.guards import GUARDS
 
 Mode = Literal["plan", "load"]
 MissingPolicy = Literal["ignore", "report", "retire"]
@@ -12,7 +13,7 @@ MissingPolicy = Literal["ignore", "report", "retire"]
 MODES = ("plan", "load")
 DEVICE_FAMILIES = ("Mac", "iPhone", "iPad", "AppleTV")
 MISSING_POLICIES = ("ignore", "report", "retire")
-GUARDS = ("incomplete_extract",)
+RELEASE_ALL = "all"
 
 FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
 """Other spellings: Prism writes tvOS."""
@@ -20,7 +21,10 @@ FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
 
 @dataclass(frozen=True, slots=True)
 class RunParams:
-    """The params of one DAG run; an empty ``blueprints`` means all of them."""
+    """The params of one DAG run; an empty ``blueprints`` means all of them.
+
+    ``release_parked`` names parked rows by serial number or ledger key, or all of them by "all".
+    """
 
     mode: Mode
     feeds: tuple[str, ...]
@@ -29,6 +33,7 @@ class RunParams:
     full_resend: bool = False
     missing_devices: MissingPolicy = "ignore"
     lift_guards: tuple[str, ...] = ()
+    release_parked: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, feeds: Sequence[str]) -> Self:
@@ -48,6 +53,7 @@ class RunParams:
             full_resend=_flag("full_resend", values.get("full_resend", False)),
             missing_devices=_word("missing_devices", values.get("missing_devices", "ignore"), MISSING_POLICIES),
             lift_guards=_words("lift_guards", values.get("lift_guards") or (), GUARDS),
+            release_parked=_released(values.get("release_parked") or ()),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +75,13 @@ def family(platform: str | None) -> str | None:
 def _families(value: Any) -> tuple[str, ...]:
     names = _words("device_families", value, (*DEVICE_FAMILIES, *FAMILY_ALIASES))
     return tuple(dict.fromkeys(family(name) or name for name in names))
+
+
+def _released(value: Any) -> tuple[str, ...]:
+    words = _words("release_parked", value, None)
+    if RELEASE_ALL in words and len(words) > 1:
+        raise SetupWrong(f"Param 'release_parked' names {RELEASE_ALL!r} and others; name {RELEASE_ALL!r} alone.")
+    return words
 
 
 def _word(name: str, value: Any, allowed: Sequence[str]) -> Any:

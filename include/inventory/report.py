@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -31,7 +31,10 @@ class FeedReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one run; ``requests`` counts HTTP requests by service."""
+    """What became of one run, by service: ``requests`` and ``retries`` of them, and the seconds waited before these.
+
+    ``guards`` are those that struck: guard, message, lifted.
+    """
 
     dag_id: str
     run_id: str
@@ -39,6 +42,9 @@ class Report:
     feeds: Mapping[str, FeedReport]
     requests: Mapping[str, int]
     failed: str = ""
+    retries: Mapping[str, int] = field(default_factory=dict)
+    waited_s: Mapping[str, float] = field(default_factory=dict)
+    guards: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``report.json``."""
@@ -48,6 +54,9 @@ class Report:
             "mode": self.mode,
             "feeds": {name: dict(feed.counts) for name, feed in self.feeds.items()},
             "requests": dict(self.requests),
+            "retries": dict(self.retries),
+            "waited_s": dict(self.waited_s),
+            "guards": [dict(guard) for guard in self.guards],
             "details": {name: _bounded_all(feed.details) for name, feed in self.feeds.items() if feed.details},
         }
         return report | ({"failed": self.failed} if self.failed else {})
@@ -63,13 +72,19 @@ class Report:
             table.add_row(name, *(str(feed.counts[count]) for count in shown))
         asked = ", ".join(f"{n} to {service}" for service, n in self.requests.items())
         title = f"{self.dag_id} · {self.mode} · {self.run_id}"
-        return "\n".join([title, _rendered(table), f"Requests: {asked}.", *self._notes()])
+        return "\n".join([title, _rendered(table), f"Requests: {asked}.{self._waits()}", *self._notes()])
+
+    def _waits(self) -> str:
+        tried = ", ".join(f"{n} to {service}" for service, n in self.retries.items() if n)
+        return f" Tried again: {tried}, after {sum(self.waited_s.values()):.0f} s of waiting." if tried else ""
 
     def _notes(self) -> Iterable[str]:
         for name, feed in self.feeds.items():
             for what, value in feed.details.items():
                 if value:
                     yield f"{name}: {what.replace('_', ' ')}: {_spelled(value, own=what in _WITHOUT_CONTENT)}"
+        for guard in self.guards:
+            yield f"Guard {guard['guard']}{' (lifted)' if guard['lifted'] else ''}: {guard['message']}"
         if self.failed:
             yield f"FAILED: {self.failed}"
 

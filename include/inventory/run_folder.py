@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from include.storage import StoragePath, read_json, write_json
+from include.errors import PipelineError
+from include.storage import StoragePath, list_files, read_json, write_json
+
+STAGES = ("extract", "shape", "plan", "load", "settle")
+
+_NOTE, _FAILED = ".json", ".failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,18 @@ class RunFolder:
         """The rows that wait, with the reason (plan)."""
         return self.root / "plan" / feed / "held.parquet"
 
+    def parked(self, feed: str) -> StoragePath:
+        """The rows that were refused too often: row, key, attempts, verdict, message (plan)."""
+        return self.root / "plan" / feed / "parked.parquet"
+
     def missing(self, feed: str) -> StoragePath:
         """The keys of rows that Iru no longer has and that are only reported (plan)."""
         return self.root / "plan" / feed / "missing.parquet"
+
+    @property
+    def about(self) -> StoragePath:
+        """What the run was asked to do, and for which pair of services (prepare)."""
+        return self.root / "run.json"
 
     @property
     def report(self) -> StoragePath:
@@ -62,11 +76,34 @@ class RunFolder:
         """The rows that did not arrive, for people (settle)."""
         return self.root / "problems.csv"
 
+    def begin(self, stage: str) -> None:
+        """Forget what an earlier try of a stage told, and what the stages after it made of that."""
+        name, _, _ = stage.partition("-")
+        outdated = STAGES[STAGES.index(name) + 1 :] if name in STAGES else ()
+        for path in list_files(self._stages, _NOTE):
+            told_by = path.name.removesuffix(_NOTE).removesuffix(_FAILED)
+            is_own = told_by == stage or (name != "load" and told_by.startswith(f"{stage}-"))
+            if is_own or told_by.partition("-")[0] in outdated:
+                path.unlink()
+
     def note(self, stage: str, value: dict[str, Any]) -> None:
         """Keep what a stage tells the later ones."""
-        write_json(self.root / "stages" / f"{stage}.json", value)
+        write_json(self._stages / f"{stage}{_NOTE}", value)
+
+    def note_failure(self, stage: str, error: BaseException) -> None:
+        """Keep why a stage ended early; of an error that is not ours only its kind, as its text may hold anything."""
+        message = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}, see the task's log."
+        write_json(self._stages / f"{stage}{_FAILED}{_NOTE}", {"message": message})
 
     def told_by(self, stage: str) -> dict[str, Any]:
         """Return what a stage told; an empty dict where it has not run."""
-        path = self.root / "stages" / f"{stage}.json"
+        path = self._stages / f"{stage}{_NOTE}"
         return dict(read_json(path)) if path.exists() else {}
+
+    def failure_of(self, stage: str) -> str:
+        """Return why a stage ended early, as far as it could still tell; "" where it told nothing."""
+        return str(self.told_by(f"{stage}{_FAILED}").get("message", ""))
+
+    @property
+    def _stages(self) -> StoragePath:
+        return self.root / "stages"

@@ -2,13 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from include.errors import SetupWrong
+from include.inventory.guards import GuardLimits
 from include.inventory.params import MISSING_POLICIES
 
 PREFIX = "IRU_SERVICENOW_"
+
+ExtractMethod = Literal["pages", "export"]
+EXTRACT_METHODS: tuple[ExtractMethod, ...] = ("pages", "export")
+
+MAX_ATTEMPTS = 5
+"""After so many refusals in a row a row is parked."""
 
 _NO_SCHEDULE = ("", "none")
 
@@ -23,6 +31,9 @@ class Settings:
     devices_schedule: str | None
     apps_schedule: str | None
     missing_devices: str
+    guards: GuardLimits = field(default_factory=GuardLimits)
+    max_attempts: int = MAX_ATTEMPTS
+    apps_extract: ExtractMethod = "pages"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -37,10 +48,16 @@ class Settings:
             devices_schedule=_schedule(values.get("DEVICES_SCHEDULE", "*/5 * * * *")),
             apps_schedule=_schedule(values.get("APPS_SCHEDULE", "0 2 * * *")),
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
+            guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
+            max_attempts=_attempts(values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
+            apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
         )
 
 
-_KNOWN = ("STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES")
+_KNOWN = (
+    "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
+    "APPS_EXTRACT",
+)  # fmt: skip
 
 
 def _ours(environment: Mapping[str, str]) -> dict[str, str]:
@@ -61,6 +78,19 @@ def _missing_policy(text: str) -> str:
         allowed = ", ".join(MISSING_POLICIES)
         raise SetupWrong(f"{PREFIX}MISSING_DEVICES is {text!r}; it must be one of: {allowed}.")
     return text
+
+
+def _attempts(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise SetupWrong(f"{PREFIX}MAX_ATTEMPTS is {text!r}; it must be a whole number, at least 1.")
+    return int(text)
+
+
+def _extract_method(text: str) -> ExtractMethod:
+    for method in EXTRACT_METHODS:
+        if text == method:
+            return method
+    raise SetupWrong(f"{PREFIX}APPS_EXTRACT is {text!r}; it must be one of: {', '.join(EXTRACT_METHODS)}.")
 
 
 def _default_ledger(storage: str) -> str:

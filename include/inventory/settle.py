@@ -1,8 +1,9 @@
 """Take ServiceNow's verdicts into the ledger and count every row of a feed exactly once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -31,16 +32,26 @@ class Counted:
     not_sent: int
 
 
-def settle_feed(ledger: Ledger, feed: Feed, to_send: pd.DataFrame, verdicts: pd.DataFrame, *, run_id: str) -> Counted:
+def settle_feed(
+    ledger: Ledger,
+    feed: Feed,
+    to_send: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    *,
+    run_id: str,
+    newer_runs: Collection[str] = (),
+) -> Counted:
     """Write the ledger's entries for every row that was sent and return the counts of these rows.
 
     ``to_send`` is the plan's frame, ``verdicts`` the load's (row, outcome, message, import_set). Planned rows without a
-    verdict were not sent; they are held. Running it again for the same run changes nothing.
+    verdict were not sent; they are held. Running it again for the same run changes nothing. What one of ``newer_runs``
+    wrote stays: it knows better what ServiceNow holds.
     """
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
     known = ledger.read(feed.name)
-    ledger.write(feed.name, _entries(feed, answered, known, run_id))
+    later = known.loc[known["run_id"].isin(list(newer_runs)), "key"]
+    ledger.write(feed.name, _entries(answered[~answered["_key"].isin(later)], known, run_id))
     listed = answered["_row"] >= 0
     outcomes = answered.loc[listed, "outcome"].value_counts()
     counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}
@@ -77,18 +88,16 @@ def _means_no_change(messages: pd.Series) -> pd.Series:
     return plain & ~words.str.contains(IGNORED_BY_SCRIPT, regex=False)  # ServiceNow joins several reasons
 
 
-def _entries(feed: Feed, answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterator[Entry]:
+def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterator[Entry]:
     ours = known[known["key"].isin(answered["_key"])]
     before = {str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in ours.to_dict("records")}
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    names = ["_key", "_hash", "_payload", "_action", "outcome", "message", "import_set"]
+    names = ["_key", "_hash", "_payload", "_action", "_released", "outcome", "message", "import_set"]
     for values, confirmed in zip(
         answered[names].itertuples(index=False, name=None), is_confirmed(answered), strict=True
     ):
-        key, row_hash, payload, action, outcome, message, import_set = values
+        key, row_hash, payload, action, released, outcome, message, import_set = values
         last = before.get(key)
-        repeated = last is not None and last["run_id"] == run_id
-        earlier = int(last["attempts"]) if last else 0
         yield Entry(
             key=key,
             row_hash=row_hash if confirmed else _or_none(last, "row_hash"),
@@ -96,12 +105,21 @@ def _entries(feed: Feed, answered: pd.DataFrame, known: pd.DataFrame, run_id: st
             active=action not in ("remove", "retire") if confirmed else bool(last["active"]) if last else True,
             verdict=outcome,
             message=message,
-            attempts=0 if confirmed else earlier if repeated else earlier + 1,
+            attempts=0 if confirmed else 1 if released else _attempts(last, row_hash, run_id),
             import_set=import_set,
             run_id=run_id,
             tried_at=now,
             confirmed_at=now if confirmed else _or_none(last, "confirmed_at"),
+            tried_hash=row_hash,
         )
+
+
+def _attempts(last: Mapping[str, Any] | None, row_hash: str, run_id: str) -> int:
+    """Return how often in a row a payload was refused, this time included; a run's own retries count once."""
+    if last is None or last["tried_hash"] != row_hash:
+        return 1
+    again = last["run_id"] == run_id
+    return max(1, int(last["attempts"]) + (0 if again else 1))
 
 
 def _or_none(last: Mapping[str, object] | None, name: str) -> str | None:

@@ -1,84 +1,56 @@
 """The stages of a run, each a function over its folder and its services; settle is in ``conclude.py``."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from include.inventory.extract import Collection, extract_source, read_method
-from include.inventory.ledger import Ledger
+from include.inventory.coalesce import check_key
+from include.inventory.extract import INCOMPLETE_EXTRACT, Collection, extract, require_complete
+from include.inventory.guards import GUARDS, FeedCounts, Finding, enforce, judge_feed
+from include.inventory.guards import to_json as guards_to_json
 from include.inventory.lengths import Fitted, fit
-from include.inventory.mapping import Feed, FeedMapping, SourceName
+from include.inventory.mapping import Feed
 from include.inventory.missing import Missing, find_missing
-from include.inventory.params import RunParams
 from include.inventory.partner import waiting_rows
-from include.inventory.plan import ACTIONS, Plan, make_plan
+from include.inventory.plan import ACTIONS, Plan, Waits, active_keys, make_plan
 from include.inventory.read_sources import read_source, source_fields
 from include.inventory.references import Referred, clear_unknown
+from include.inventory.run import Run, Services, costs_of
 from include.inventory.run_folder import RunFolder
 from include.inventory.shape import Shaped, shape
 from include.iru.client import IruClient
-from include.servicenow.client import ServiceNowClient
 from include.servicenow.dictionary import read_staging_columns, require_columns
 from include.storage import read_frame, write_frame
+
+__all__ = ["Run", "Services", "run_extract", "run_plan", "run_shape"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What all stages of one run share."""
-
-    source: SourceName
-    params: RunParams
-    mapping: FeedMapping
-    folder: RunFolder
-
-    @property
-    def feeds(self) -> list[Feed]:
-        """The feeds of this run, in the order in which they are loaded."""
-        return [feed for feed in self.mapping.of_source(self.source) if feed.name in self.params.feeds]
-
-
-class Services:
-    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them."""
-
-    def __init__(
-        self, ledger: Ledger, *, iru: Callable[[], IruClient], servicenow: Callable[[], ServiceNowClient]
-    ) -> None:
-        self.ledger = ledger
-        self._connect_iru = iru
-        self._connect_servicenow = servicenow
-
-    @cached_property
-    def iru(self) -> IruClient:
-        """The tenant's client."""
-        return self._connect_iru()
-
-    @cached_property
-    def servicenow(self) -> ServiceNowClient:
-        """The instance's client."""
-        return self._connect_servicenow()
-
-    def requests(self) -> dict[str, int]:
-        """Return how often each service was asked, without connecting to one that was not."""
-        return {name: self.__dict__[name].requests.total for name in ("iru", "servicenow") if name in self.__dict__}
-
-
 def run_extract(run: Run, client: IruClient) -> None:
-    """Fetch the run's source; RunUnsafe when it is not whole, or Iru's quota too small, and the guard not lifted."""
-    note = extract_source(
+    """Fetch the run's source; RunUnsafe when it is not whole, or Iru's quota too small, and the guard is not lifted."""
+    lifted = GUARDS if not run.stops else run.params.lift_guards
+    found = extract(
         client,
         run.source,
         run.folder,
         fields=source_fields(run.mapping, run.source),
-        lift_guards=run.params.lift_guards,
-        method=read_method() if run.source == "apps" else "pages",
+        lift_guards=lifted,
+        method=run.rules.apps_extract if run.source == "apps" else "pages",
     )
-    run.folder.note("extract", note)
+    findings = [
+        Finding(INCOMPLETE_EXTRACT, f"{name}: {one.rows} rows arrived, Iru counts {one.expected}")
+        for name, one in found.collections.items()
+        if not one.complete
+    ]
+    told = {name: asdict(collection) for name, collection in found.collections.items()}
+    quota = {"predicted": found.predicted} | (asdict(client.quota) if client.quota else {})
+    cost = costs_of({"iru": client.requests})
+    run.folder.note("extract", {"collections": told, "quota": quota, **cost, **_guards(run, findings)})
+    require_complete(found.collections, lifted=INCOMPLETE_EXTRACT in lifted)
 
 
 def run_shape(run: Run) -> None:
@@ -87,24 +59,60 @@ def run_shape(run: Run) -> None:
     for feed in run.feeds:
         shaped = shape(source, feed, run.mapping, run.params)
         _keep_shaped(run.folder, feed, shaped)
+    run.folder.note("shape", {"feeds": [feed.name for feed in run.feeds]})
 
 
-def run_plan(run: Run, services: Services) -> None:
-    """Compare every feed with the ledger and write what is to be sent; nothing is sent."""
+def run_plan(run: Run, services: Services, *, in_flight: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    """Compare every feed with the ledger and write what is to be sent; nothing is sent.
+
+    ``in_flight`` tells by feed and key why rows wait that an earlier run sent. Raises RunUnsafe, once all is written,
+    when guards strike that are not lifted.
+    """
+    findings: list[Finding] = []
     for feed in run.feeds:
-        known = services.ledger.read(feed.name)
-        missing = _find_missing(run, feed, services)
-        plan = make_plan(
-            feed,
-            read_frame(run.folder.rows(feed.name)),
-            known,
-            removed_keys=missing.to_send,
-            waiting=_waiting(run, feed, services),
-            full_resend=run.params.full_resend,
-        )
-        referred, fitted = _prepare_to_send(feed, plan, services)
-        _keep_plan(run, feed, plan, fitted, missing=missing, referred=referred)
-    run.folder.note("plan", {"requests": services.requests()})
+        findings += _plan_feed(run, feed, services, (in_flight or {}).get(feed.name, {}))
+    run.folder.note("plan", {**services.costs(), **_guards(run, findings)})
+    enforce(findings, lifted=run.params.lift_guards, stops=run.stops)
+
+
+def _plan_feed(run: Run, feed: Feed, services: Services, in_flight: Mapping[str, str]) -> list[Finding]:
+    """Plan one feed, keep the plan in the run's folder, and return the guards that strike."""
+    known = services.ledger.read(feed.name)
+    missing = _find_missing(run, feed, services)
+    rows = read_frame(run.folder.rows(feed.name))
+    plan = make_plan(
+        feed,
+        rows,
+        known,
+        removed_keys=missing.to_send,
+        waits=Waits(in_flight, run.parking, _partner(run, feed, services)),
+        full_resend=run.params.full_resend,
+    )
+    findings, referred, fitted = _prepare_to_send(feed, plan, rows, services)
+    _keep_plan(run, feed, plan, fitted, missing=missing, referred=referred)
+    return judge_feed(feed.name, _count(run, feed, plan, known, fitted), run.rules.limits) + findings
+
+
+def _count(run: Run, feed: Feed, plan: Plan, known: pd.DataFrame, fitted: Fitted) -> FeedCounts:
+    """Count what the guards judge a feed by."""
+    shaped = run.folder.told_by(f"shape-{feed.name}")
+    active = set(active_keys(known))
+    created = set(plan.to_send.loc[plan.to_send["_row"] >= 0, "_key"]) - active
+    return FeedCounts(
+        extracted=int(shaped["extracted"]),
+        rejected=int(shaped["rejected"]) + fitted.rejected_rows,
+        active=len(active),
+        gone=len(active - set(read_frame(run.folder.seen(feed.name))["_key"])),
+        new=len(created),
+        removals=plan.count("remove", "retire"),
+        updates=plan.count("update"),
+    )
+
+
+def _guards(run: Run, findings: list[Finding]) -> dict[str, Any]:
+    """Return what a stage tells of its guards: all that struck, and those that stop the run."""
+    standing = [f.guard for f in findings if f.guard not in run.params.lift_guards] if run.stops else []
+    return {"guards": guards_to_json(findings, run.params.lift_guards), "stopped_by": list(dict.fromkeys(standing))}
 
 
 def _keep_shaped(folder: RunFolder, feed: Feed, shaped: Shaped) -> None:
@@ -146,7 +154,7 @@ def _find_missing(run: Run, feed: Feed, services: Services) -> Missing:
     return find_missing(feed, services.ledger, seen, policy=run.params.missing_devices, iru=lambda: services.iru)
 
 
-def _waiting(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[int, str]] | None:
+def _partner(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[int, str]] | None:
     if not feed.partner:
         return None
     partner = run.mapping.feeds[feed.partner]
@@ -154,17 +162,20 @@ def _waiting(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[i
     return lambda rows: waiting_rows(rows, partner, known, services.servicenow)
 
 
-def _prepare_to_send(feed: Feed, plan: Plan, services: Services) -> tuple[Referred, Fitted]:
-    """Ask about values and columns only when something is to be sent: an unchanged fleet costs ServiceNow nothing."""
+def _prepare_to_send(
+    feed: Feed, plan: Plan, rows: pd.DataFrame, services: Services
+) -> tuple[list[Finding], Referred, Fitted]:
+    """Ask about key, values and columns only when something is to be sent: else ServiceNow is not asked anything."""
     if plan.to_send.empty:
-        return Referred(plan.to_send, {}), fit(feed, plan.to_send, None)
+        return [], Referred(plan.to_send, {}), fit(feed, plan.to_send, None)
     client = services.servicenow
     columns = read_staging_columns(client, feed.staging_table)
     if columns is None:
         log.warning("sys_dictionary may not be read: lengths and columns of %s cannot be checked.", feed.staging_table)
     require_columns(feed.staging_table, feed.column_names, columns)
+    findings = check_key(feed, rows, client)
     referred = clear_unknown(feed, plan.to_send, plan.changes, client)
-    return referred, fit(feed, referred.to_send, columns)
+    return findings, referred, fit(feed, referred.to_send, columns)
 
 
 def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, *, missing: Missing, referred: Referred) -> None:
@@ -172,6 +183,7 @@ def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, *, missing: Mis
     write_frame(folder.to_send(feed.name), to_send)
     write_frame(folder.changes(feed.name), plan.changes)
     write_frame(folder.held(feed.name), plan.held)
+    write_frame(folder.parked(feed.name), plan.parked)
     write_frame(folder.too_long(feed.name), fitted.too_long)
     write_frame(folder.missing(feed.name), pd.DataFrame({"key": pd.Series(missing.reported, dtype="str")}))
     actions = {action: int((to_send["_action"] == action).sum()) for action in ACTIONS}
@@ -181,6 +193,7 @@ def _keep_plan(run: Run, feed: Feed, plan: Plan, fitted: Fitted, *, missing: Mis
         "rejected": fitted.rejected_rows,
         "held": len(plan.held),
         "held_because": _counted(plan.held["reason"].value_counts()),
+        "parked": len(plan.parked),
         "to_send": actions,
         "rows_to_send": len(to_send),
         "cut_to_fit": _counted(fitted.too_long.loc[cut, "column"].value_counts()),

@@ -34,6 +34,7 @@ class IruSettings:
     verify: bool | str = True
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_timeout_s: float = 90.0
+    page_rows: int = PAGE_ROWS
 
 
 class IruClient:
@@ -81,8 +82,8 @@ class IruClient:
             walk.check(_ids(rows))
             return rows
 
-        offset = 0
-        while page := self.get("devices", accept=accept, limit=PAGE_ROWS, offset=offset, ordering="device_id"):
+        offset, limit = 0, self.settings.page_rows
+        while page := self.get("devices", accept=accept, limit=limit, offset=offset, ordering="device_id"):
             walk.keep(_ids(page))
             yield page
             offset += len(page)

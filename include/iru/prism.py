@@ -10,7 +10,6 @@ from typing import Any
 from include.errors import AnswerUnusable
 from include.iru.client import IruClient
 from include.iru.judge import BadRequest
-from include.iru.quota import PAGE_ROWS
 from include.iru.walk import Walk, WalkBroken
 
 
@@ -29,7 +28,7 @@ def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]
         if body["cursor"]:
             by_cursor = True
             body = pages.at_cursor(body["cursor"])
-        elif by_cursor or not _more_by_offset(body, rows):
+        elif by_cursor or not _more_by_offset(body, rows, pages.limit):
             return
         else:
             body = pages.at_offset(rows)
@@ -44,10 +43,10 @@ def fetch_sample(client: IruClient, category: str) -> dict[str, Any]:
 class _Pages:
     """Asks for one page, each checked against all before it."""
 
-    def __init__(self, client: IruClient, category: str, limit: int = PAGE_ROWS) -> None:
+    def __init__(self, client: IruClient, category: str, limit: int = 0) -> None:
         self._client = client
         self._path = f"prism/{category}"
-        self._limit = limit
+        self.limit = limit or client.settings.page_rows
         self.walk = Walk(f"GET /{self._path}")
 
     def first(self) -> dict[str, Any]:
@@ -72,7 +71,7 @@ class _Pages:
             return {"data": [], "cursor": None}
 
     def _get(self, **params: Any) -> dict[str, Any]:
-        page: dict[str, Any] = self._client.get(self._path, accept=self._accept, limit=self._limit, **params)
+        page: dict[str, Any] = self._client.get(self._path, accept=self._accept, limit=self.limit, **params)
         return page
 
     def _accept(self, body: Any) -> dict[str, Any]:
@@ -81,12 +80,12 @@ class _Pages:
         return page
 
 
-def _more_by_offset(body: dict[str, Any], rows: int) -> bool:
+def _more_by_offset(body: dict[str, Any], rows: int, limit: int) -> bool:
     """Say whether a page without a cursor can have successors, which then only ``offset`` reaches."""
     total = body.get("total")
     if isinstance(total, int):
         return rows < total
-    return len(body["data"]) >= PAGE_ROWS
+    return len(body["data"]) >= limit
 
 
 def _envelope(body: Any, path: str) -> dict[str, Any]:

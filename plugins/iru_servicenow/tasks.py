@@ -6,53 +6,71 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.inventory.conclude import conclude
-from include.inventory.ledger import Ledger, Pair
+from include.inventory.conclude import conclude, stopped_at
 from include.inventory.mapping import Feed, SourceName, load_mapping
 from include.inventory.params import RunParams
+from include.inventory.recover import has_open, recover
+from include.inventory.report import Report
+from include.inventory.run import Run, Services
 from include.inventory.run_folder import RunFolder
+from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
-from include.inventory.stages import Run, Services, run_extract, run_plan, run_shape
-from include.storage import read_json, write_json
+from include.inventory.stages import run_extract, run_plan, run_shape
+from include.inventory.under_way import UnderWay
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.under_way import ledger, open_run, pair, registry, rules, run_id, under_way
 
 log = logging.getLogger(__name__)
 
 
 @task
 def prepare(source: SourceName, feeds: list[str], **context: Any) -> str:
-    """Check params, settings, mapping and both connections without a request; return the URI of the run's folder."""
+    """Check params, settings, mapping and both connections without a request; return the URI of the run's folder.
+
+    Waits (RetryLater) while another run of the same flow is under way.
+    """
     params = RunParams.parse(dict(context["params"]), feeds=feeds)
     settings = Settings.from_environment()
-    load_mapping(settings.mapping)
-    pair = _pair()
-    folder = ObjectStoragePath(settings.storage) / "runs" / context["ti"].dag_id / context["run_id"]
-    write_json(folder / "run.json", {"source": source, "params": params.to_json(), "pair": [pair.source, pair.target]})
-    log.info("%s -> %s, mode %s, feeds %s.", pair.source, pair.target, params.mode, ", ".join(params.feeds))
-    return str(folder)
+    mapping = load_mapping(settings.mapping)
+    services, dag_id, own_id = pair(), context["ti"].dag_id, context["run_id"]
+    folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
+    runs = registry(source)
+    runs.take(own_id, str(folder.root))
+    with UnderWay(folder, runs, own_id, "prepare"):
+        run = Run(source, params, mapping, folder, rules(settings))
+        run.note(dag_id=dag_id, run_id=own_id, pair=(services.source, services.target))
+    log.info("%s -> %s, mode %s, feeds %s.", services.source, services.target, params.mode, ", ".join(params.feeds))
+    return str(folder.root)
 
 
 @task
 def extract(folder_uri: str) -> str:
     """Fetch the source's pages and keep them as received."""
-    run_extract(_run(folder_uri), IruHook().get_conn())
+    with under_way(folder_uri, "extract") as run:
+        run_extract(run, IruHook().get_conn())
     return folder_uri
 
 
 @task
 def shape(folder_uri: str) -> str:
     """Validate the rows and turn them into staging frames."""
-    run_shape(_run(folder_uri))
+    with under_way(folder_uri, "shape") as run:
+        run_shape(run)
     return folder_uri
 
 
 @task
 def plan(folder_uri: str) -> dict[str, str]:
-    """Compare with the ledger; return the run's folder and, by feed, the frame to send (empty: nothing to send)."""
-    run = _run(folder_uri)
-    services = Services(_ledger(), iru=IruHook().get_conn, servicenow=ServiceNowHook().get_conn)
-    run_plan(run, services)
+    """Compare with the ledger; return the run's folder and, by feed, the frame to send (empty: nothing to send).
+
+    What earlier runs had sent is settled first, so that nothing is sent twice and no verdict is lost.
+    """
+    with under_way(folder_uri, "plan") as run:
+        services = Services(ledger(), iru=IruHook().get_conn, servicenow=ServiceNowHook().get_conn)
+        runs = registry(run.source)
+        in_flight = recover(run, services, runs, run_id=run_id(run), open_folder=ObjectStoragePath)
+        run_plan(run, services, in_flight=in_flight)
     chosen = {feed.name for feed in run.feeds} if run.params.mode == "load" else set()
     frames = {
         feed.name: str(run.folder.to_send(feed.name)) if feed.name in chosen and _has_rows(run, feed) else ""
@@ -63,34 +81,36 @@ def plan(folder_uri: str) -> dict[str, str]:
 
 @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
 def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, Any]:
-    """Take the verdicts into the ledger, write the report, and fail when a planned row was not sent.
+    """Take the verdicts into the ledger, write the report, and fail when a stage did or a planned row was not sent.
 
-    ``loads`` names the load task of each feed. It runs after a failed load too, so that what did arrive is known.
+    ``loads`` names the load task of each feed. It runs however the run went once there is a folder, so that what did
+    arrive is known and every row is counted.
     """
-    ti = context["ti"]
-    results = {feed: ti.xcom_pull(task_ids=task_id) or {} for feed, task_id in loads.items()}
-    report = conclude(_run(folder_uri), _ledger(), dag_id=ti.dag_id, run_id=context["run_id"], loads=results)
-    log.info("\n%s\nReport: %s", report.to_text(), _run(folder_uri).folder.report)
+    ti, run = context["ti"], open_run(folder_uri)
+    told = {feed: ti.xcom_pull(task_ids=task_id) for feed, task_id in loads.items()}
+    results = {feed: result for feed, result in told.items() if result}
+    runs = registry(run.source)
+    report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=context["run_id"])
+    runs.release(context["run_id"])
+    log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     if report.failed:
         raise AirflowFailException(report.failed)
     summary = report.to_json()
-    return {"report": str(_run(folder_uri).folder.report), "feeds": summary["feeds"], "requests": summary["requests"]}
+    return {"report": str(run.folder.report), "feeds": summary["feeds"], "requests": summary["requests"]}
 
 
-def _run(folder_uri: str) -> Run:
-    folder = RunFolder(ObjectStoragePath(folder_uri))
-    told = read_json(folder.root / "run.json")
-    mapping = load_mapping(Settings.from_environment().mapping)
-    return Run(told["source"], RunParams.from_json(told["params"]), mapping, folder)
+def _conclude(run: Run, runs: RunRegistry, results: dict[str, Any], *, dag_id: str, own_id: str) -> Report:
+    """Settle a run; one that another run took over only takes in what that one does not know better."""
+    rival, newer_runs = runs.lost_to(own_id), runs.newer_than(own_id)
+    if rival:
+        lost = f"Run {rival} has taken this one over."
+        return conclude(run, ledger(), dag_id=dag_id, run_id=own_id, loads=results, newer_runs=newer_runs, lost=lost)
+    with under_way(str(run.folder.root), "settle"):
+        report = conclude(run, ledger(), dag_id=dag_id, run_id=own_id, loads=results)
+        if not stopped_at(run)[0] and not has_open(run):
+            runs.close(own_id)
+    return report
 
 
 def _has_rows(run: Run, feed: Feed) -> bool:
     return int(run.folder.told_by(f"plan-{feed.name}")["rows_to_send"]) > 0
-
-
-def _pair() -> Pair:
-    return Pair(IruHook().settings.base_url, ServiceNowHook().settings.base_url)
-
-
-def _ledger() -> Ledger:
-    return Ledger(Settings.from_environment().ledger, _pair())

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TaskGroup, XComArg
+from airflow.sdk import Param, TaskGroup, XComArg
 
-from include.errors import CountsDisagree, RunUnsafe, SetupWrong
+from include.inventory.guards import GUARDS
 from include.inventory.mapping import Feed
-from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, GUARDS, MISSING_POLICIES, MODES
+from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
 from include.inventory.settings import Settings
-from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
+from iru_servicenow.operators.feed_load import FeedLoadOperator
+from iru_servicenow.retry import AsTold
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "iru-servicenow",
@@ -19,13 +20,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=2),
-    "retry_policy": ExceptionRetryPolicy(
-        rules=[
-            RetryRule(SetupWrong, RetryAction.FAIL, reason="A person must change the set-up; see the message above."),
-            RetryRule(RunUnsafe, RetryAction.FAIL, reason="A guard stopped the run; see the message above."),
-            RetryRule(CountsDisagree, RetryAction.FAIL, reason="The counts would not add up the next time either."),
-        ]
-    ),
+    "retry_policy": AsTold(),
 }
 
 
@@ -49,6 +44,13 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
             False, type="boolean", title="Full resend", description="Send unchanged rows too; ServiceNow ignores them."
         ),
         "lift_guards": _choice(None, list(GUARDS), "Lift guards", "Guards that may not stop this run."),
+        "release_parked": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Release parked rows",
+            description="Serial numbers or ledger keys, one a line, or all: rows to send again after many refusals.",
+        ),
     }
     if devices:
         chosen["missing_devices"] = Param(
@@ -60,20 +62,23 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
     return chosen
 
 
-def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[ServiceNowImportSetOperator]:
+def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[FeedLoadOperator]:
     """Return one load task per feed, in a group and in the feeds' order: later feeds refer to earlier ones.
 
-    ``frames`` is what the plan task returns: the URI of the frame to send, by feed.
+    ``frames`` is what the plan task returns: the run's folder, and the URI of the frame to send, by feed.
     """
-    loads: list[ServiceNowImportSetOperator] = []
+    loads: list[FeedLoadOperator] = []
     with TaskGroup("load"):
         for feed in feeds:
-            load = ServiceNowImportSetOperator(
+            load = FeedLoadOperator(
                 task_id=feed.name,
+                feed=feed.name,
+                folder_uri=frames["folder"],
                 staging_table=feed.staging_table,
                 frame_uri=frames[feed.name],
                 key_columns=list(feed.key),
-                column_labels={column.name: column.label for column in feed.columns if column.label},
+                column_labels=feed.labels,
+                may_be_cut=sorted(feed.may_be_cut),
             )
             if loads:
                 loads[-1] >> load

@@ -4,17 +4,26 @@ import logging
 from dataclasses import dataclass, field
 
 import pytest
-from factories import app, device, prism_device, shaped
+from factories import MAPPING, app, device, params, prism_device, shaped
 from scripted import Asked, Reply, Script, serving
 
 from include.errors import RetryLater, RunUnsafe, SetupWrong
 from include.inventory import sweep
-from include.inventory.extract import Collection, extract, extract_source, read_method
+from include.inventory.extract import Collection, extract
 from include.inventory.page_files import iter_pages
+from include.inventory.run import Run
 from include.inventory.run_folder import RunFolder
+from include.inventory.stages import run_extract
 from include.iru.client import IruClient, IruSettings
 from include.iru.quota import predict_requests
 from include.web.retry import RetryPolicy
+
+
+def extract_source(client: IruClient, source: str, folder: RunFolder, *, lift_guards=()) -> dict:
+    """Run the stage and return what it notes for the later ones."""
+    feeds = tuple(feed.name for feed in MAPPING.of_source(source))
+    run_extract(Run(source, params(feeds, lift_guards=tuple(lift_guards)), MAPPING, folder), client)
+    return folder.told_by("extract")
 
 
 @dataclass
@@ -289,13 +298,6 @@ def test_a_server_that_fails_in_mid_run_is_left_to_airflow(connect, tmp_path):
     with pytest.raises(RetryLater) as caught:
         extract_source(connect(script), "devices", RunFolder(tmp_path))
     assert caught.value.after_s == 900
-
-
-@pytest.mark.parametrize(("text", "method"), [("", "pages"), ("pages", "pages"), (" Export ", "export")])
-def test_how_apps_are_read_is_a_setting(text, method):
-    """Pages are the default; the export is chosen by the environment."""
-    assert read_method({"IRU_SERVICENOW_APPS_EXTRACT": text}) == method
-    assert read_method({}) == "pages"
 
 
 def test_a_method_that_does_not_exist_is_named():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.inventory.ledger import Entry
 from include.inventory.mapping import Feed
-from include.inventory.plan import Plan, make_plan, no_longer_listed, row_hash
+from include.inventory.plan import Plan, Waits, make_plan, no_longer_listed, row_hash
 from include.loading.chunks import staging_columns, to_records
 
 COMPUTER, APPS = MAPPING.feeds["computer"], MAPPING.feeds["apps"]
@@ -165,7 +165,7 @@ def test_rows_that_wait_are_held_with_their_reason(tmp_path, book):
         asked.append(rows["_row"].tolist())
         return {1: "its computer is not there"}
 
-    plan = planned(tmp_path, known, APPS, [app(1), app(2), app(3)], waiting=waiting)
+    plan = planned(tmp_path, known, APPS, [app(1), app(2), app(3)], waits=Waits(partner=waiting))
     assert asked == [[1, 2]]
     assert plan.held.to_dict("records") == [{"row": 1, "reason": "its computer is not there"}]
     assert plan.to_send["_row"].tolist() == [2]
@@ -175,7 +175,7 @@ def test_rows_that_wait_are_held_with_their_reason(tmp_path, book):
 def test_nothing_is_asked_about_an_unchanged_fleet(tmp_path, book):
     """Without a change, planning asks ServiceNow nothing."""
     known = confirm(book, APPS, planned(tmp_path, book.read("apps"), APPS, [app(1)]))
-    plan = planned(tmp_path, known, APPS, [app(1)], waiting=lambda rows: pytest.fail("asked"))
+    plan = planned(tmp_path, known, APPS, [app(1)], waits=Waits(partner=lambda rows: pytest.fail("asked")))
     assert plan.unchanged == 1
 
 

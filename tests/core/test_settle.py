@@ -83,13 +83,17 @@ def test_a_refusal_keeps_what_was_confirmed_before(tmp_path):
 
 
 def test_attempts_count_up_on_refusals_and_start_again_on_success(tmp_path):
-    """The ledger tells how often in a row ServiceNow refused a row."""
+    """The ledger tells how often in a row ServiceNow refused the same content of a row; new content starts anew."""
     book = ledger(tmp_path)
     seen = []
-    for run, outcome in enumerate([("error", "a"), ("error", "b"), "inserted", ("error", "c")]):
-        settled(tmp_path, book, outcome, run_id=f"r{run}", rows=[device(os_version=str(run))])
+    for run, outcome in enumerate([("error", "a"), ("error", "b"), "inserted"]):
+        settled(tmp_path, book, outcome, run_id=f"r{run}")
         seen.append(entry(book)["attempts"])
-    assert seen == [1, 2, 0, 1]
+    assert seen == [1, 2, 0]
+    for run, version in enumerate(["15", "15", "16"]):
+        settled(tmp_path, book, ("error", "c"), run_id=f"s{run}", rows=[device(os_version=version)])
+        seen.append(entry(book)["attempts"])
+    assert seen[3:] == [1, 2, 1]
 
 
 def test_settling_twice_is_the_same_as_once(tmp_path):

@@ -67,13 +67,13 @@ def test_computers_are_loaded_before_what_refers_to_them(bag: DagBag) -> None:
     assert "load.computer" in bag.dags["iru_devices"].get_task("load.mdm").upstream_task_ids
 
 
-def test_settle_runs_after_a_failed_load_but_not_without_a_plan(bag: DagBag) -> None:
-    """What arrived before a load failed is settled; where nothing was planned there is nothing to settle."""
+def test_settle_runs_however_the_run_went_once_it_has_a_folder(bag: DagBag) -> None:
+    """Every run leaves a report, after a failed extract or guard too; one whose set-up is wrong never began."""
     for dag_id in DAG_IDS:
         settle = bag.dags[dag_id].get_task("settle")
         assert settle.trigger_rule == "all_done_min_one_success"
         loads = {task_id for task_id in bag.dags[dag_id].task_dict if task_id.startswith("load.")}
-        assert settle.upstream_task_ids == {"plan", *loads}
+        assert settle.upstream_task_ids == {"prepare", *loads}
 
 
 def test_a_schedule_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

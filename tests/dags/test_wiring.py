@@ -1,15 +1,16 @@
 """What the DAGs hand to Airflow: which failures are tried again, and what the load tasks are told."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import RetryAction
+from airflow.sdk import RetryAction, RetryDecision
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 from iru_servicenow.wiring import DEFAULT_ARGS
 
-from include.errors import AnswerUnusable, CountsDisagree, RetryLater, RunUnsafe, SetupWrong
+from include.errors import AnswerUnusable, CountsDisagree, RetryLater, RunUnsafe, SetupWrong, StorageFailed
 from include.servicenow.judge import AccessDenied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,10 +22,16 @@ def test_what_only_a_person_can_mend_is_not_tried_again(error: Exception) -> Non
     assert DEFAULT_ARGS["retry_policy"].evaluate(error, 1, 3).action is RetryAction.FAIL
 
 
-@pytest.mark.parametrize("error", [RetryLater("x"), AnswerUnusable("x"), OSError("x")], ids=repr)
+@pytest.mark.parametrize("error", [RetryLater("x"), AnswerUnusable("x"), StorageFailed("x"), OSError("x")], ids=repr)
 def test_what_may_pass_is_tried_again(error: Exception) -> None:
     """A service that is down, or a worker that lost its disk, is met again by Airflow's own retries."""
     assert DEFAULT_ARGS["retry_policy"].evaluate(error, 1, 3).action is RetryAction.DEFAULT
+
+
+def test_a_server_that_says_when_is_asked_again_then() -> None:
+    """Airflow waits as long as a server asked for, up to ServiceNow's hour, instead of its own half minute."""
+    decision: RetryDecision = DEFAULT_ARGS["retry_policy"].evaluate(RetryLater("x", after_s=3600), 1, 3)
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(hours=1))
 
 
 def test_the_mappings_labels_reach_the_load_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

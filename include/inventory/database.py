@@ -1,0 +1,124 @@
+"""The ledger's database: opened, its tables made or brought up to date, its failures told in our own words.
+
+SQLite keeps its default rollback journal instead of a write-ahead log: a run writes once, in one short transaction, so
+that there is nothing to gain from readers beside a writer, while the ledger stays one file that may be copied, and that
+may lie on a network file system (WAL needs shared memory). A kill in mid-transaction leaves a journal that the next
+opening rolls back. Source: SQLite, "Write-Ahead Logging" and "Atomic Commit In SQLite".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+
+from include.errors import SetupWrong, StorageFailed
+
+WAIT_S = 60.0
+"""How long SQLite waits for another run's commit before the database counts as locked."""
+
+_FAILURES = (
+    ("locked", "is locked by another process, longer than we wait for it. Trying again later is safe"),
+    ("full", "cannot grow: its disk is full. Make room and run again"),
+    ("i/o error", "cannot be read or written: its disk is full or failing. Make room and run again"),
+    ("readonly", "may not be written: check the file's owner and permissions"),
+    ("malformed", "is damaged. Restore a copy or delete it, which costs one full resend and never correctness"),
+    ("not a database", "is damaged. Restore a copy or delete it, which costs one full resend and never correctness"),
+)
+
+
+def open_database(url: str, table: sa.Table, *, wait_s: float = WAIT_S) -> sa.Engine:
+    """Open a database with a table in its present form; a new SQLite file may be read by its owner only.
+
+    Raises SetupWrong when it cannot be opened, StorageFailed when it can but does not work now.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+            _make_file(Path(parsed.database))
+        # Parameters hold names and e-mails, which must not get into a traceback.
+        engine = sa.create_engine(parsed, connect_args=_connect_args(parsed, wait_s), hide_parameters=True)
+        with storage_failures(only_known=parsed.get_backend_name() == "sqlite"):
+            _make_table(engine, table)
+            _add_columns(engine, table)
+    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
+        raise SetupWrong(
+            f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
+            f"(now {_without_password(url)})."
+        ) from error
+    return engine
+
+
+@contextmanager
+def storage_failures(*, only_known: bool = False) -> Iterator[None]:
+    """Turn a failing disk, lock or server into StorageFailed; ``only_known`` leaves others as they are.
+
+    Whatever was being written is rolled back by then: it is in the database as a whole or not at all.
+    """
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        if type(error) not in (sa.exc.OperationalError, sa.exc.DatabaseError):
+            raise  # a mistake in what is written, not in where
+        words = str(error.orig).lower()
+        said = next((what for sign, what in _FAILURES if sign in words), "")
+        if not said and only_known:
+            raise
+        said = said or f"does not answer as it should ({type(error.orig).__name__}). It is tried again later"
+        raise StorageFailed(f"The ledger {said}. Nothing of what was being written is in it.") from error
+
+
+def upsert(engine: sa.Engine, table: sa.Table) -> sa.Insert:
+    """Return the statement that inserts rows or replaces those with the same primary key."""
+    # Both dialects spell the upsert alike, but each has a class of its own.
+    insert = postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
+    changed = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=changed)
+
+
+def _make_file(path: Path) -> None:
+    """Make a new database's file and folder for their owner alone; what is there already keeps its permissions."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _make_table(engine: sa.Engine, table: sa.Table) -> None:
+    """Make the table where it is not there; another run may do the same at the same moment."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+    except sa.exc.IntegrityError:  # PostgreSQL lets two of them get past the check
+        if not sa.inspect(engine).has_table(table.name):
+            raise
+
+
+def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
+    """Add the columns that a table of an earlier version lacks; the new ones may be null."""
+    for column in _missing(engine, table):
+        spelled = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {spelled}")
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):  # another run has just added it
+            if column.name in [missing.name for missing in _missing(engine, table)]:
+                raise
+
+
+def _missing(engine: sa.Engine, table: sa.Table) -> list[sa.Column[Any]]:
+    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+    return [column for column in table.columns if column.name not in there]
+
+
+def _connect_args(url: sa.URL, wait_s: float) -> dict[str, Any]:
+    """Let SQLite wait for another run's commit instead of failing at once."""
+    return {"timeout": wait_s} if url.get_backend_name() == "sqlite" else {}
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "not a database URL"

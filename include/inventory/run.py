@@ -1,0 +1,98 @@
+"""What all stages of one run share, and the services that planning may ask."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from include.inventory.guards import GuardLimits
+from include.inventory.ledger import Ledger
+from include.inventory.mapping import Feed, FeedMapping, SourceName
+from include.inventory.params import RunParams
+from include.inventory.parking import ParkingRule
+from include.inventory.run_folder import RunFolder
+from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
+from include.iru.client import IruClient
+from include.servicenow.client import ServiceNowClient
+from include.storage import StoragePath, read_json, write_json
+from include.web.transport import RequestCount
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the installation's settings say about every run."""
+
+    limits: GuardLimits = field(default_factory=GuardLimits)
+    max_attempts: int = MAX_ATTEMPTS
+    apps_extract: ExtractMethod = "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all stages of one run share."""
+
+    source: SourceName
+    params: RunParams
+    mapping: FeedMapping
+    folder: RunFolder
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """The feeds of this run, in the order in which they are loaded."""
+        return [feed for feed in self.mapping.of_source(self.source) if feed.name in self.params.feeds]
+
+    @property
+    def stops(self) -> bool:
+        """Say whether guards stop the run; one that only plans shows what they found instead."""
+        return self.params.mode != "plan"
+
+    @property
+    def parking(self) -> ParkingRule:
+        """When a row that was refused again and again is not sent."""
+        return ParkingRule(self.rules.max_attempts, self.params.release_parked)
+
+    @classmethod
+    def read(cls, root: StoragePath, mapping: FeedMapping, rules: Rules) -> "Run":
+        """Return the run whose folder this is, as its first task noted it."""
+        folder = RunFolder(root)
+        told = read_json(folder.about)
+        return cls(told["source"], RunParams.from_json(told["params"]), mapping, folder, rules)
+
+    def note(self, *, dag_id: str, run_id: str, pair: tuple[str, str]) -> None:
+        """Keep what the run was asked to do, for its later tasks and for the runs after it."""
+        asked = {"source": self.source, "params": self.params.to_json()}
+        write_json(self.folder.about, asked | {"pair": list(pair), "dag_id": dag_id, "run_id": run_id})
+
+
+class Services:
+    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them."""
+
+    def __init__(
+        self, ledger: Ledger, *, iru: Callable[[], IruClient], servicenow: Callable[[], ServiceNowClient]
+    ) -> None:
+        self.ledger = ledger
+        self._connect_iru = iru
+        self._connect_servicenow = servicenow
+
+    @cached_property
+    def iru(self) -> IruClient:
+        """The tenant's client."""
+        return self._connect_iru()
+
+    @cached_property
+    def servicenow(self) -> ServiceNowClient:
+        """The instance's client."""
+        return self._connect_servicenow()
+
+    def costs(self) -> dict[str, dict[str, float]]:
+        """Return what each service was asked, without connecting to one that was not."""
+        return costs_of({name: self.__dict__[name].requests for name in ("iru", "servicenow") if name in self.__dict__})
+
+
+def costs_of(counts: dict[str, RequestCount]) -> dict[str, dict[str, float]]:
+    """Return requests, retries and the seconds waited before these, by service, as stages note them."""
+    return {
+        "requests": {name: count.total for name, count in counts.items()},
+        "retries": {name: count.retries for name, count in counts.items()},
+        "waited_s": {name: round(count.waited_s, 1) for name, count in counts.items()},
+    }

@@ -1,0 +1,55 @@
+"""A stage of a run as a task sees it: which run, with which settings, and nobody else at work on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk import ObjectStoragePath
+
+from include.inventory.ledger import Ledger, Pair
+from include.inventory.mapping import SourceName, load_mapping
+from include.inventory.run import Rules, Run
+from include.inventory.run_registry import RunRegistry
+from include.inventory.settings import Settings
+from include.inventory.under_way import UnderWay
+from include.storage import read_json
+from iru_servicenow.hooks.iru import IruHook
+from iru_servicenow.hooks.servicenow import ServiceNowHook
+
+
+@contextmanager
+def under_way(folder_uri: str, stage: str) -> Iterator[Run]:
+    """Open the run of a folder for one stage; RunUnsafe when another run has begun since."""
+    run = open_run(folder_uri)
+    with UnderWay(run.folder, registry(run.source), run_id(run), stage):
+        yield run
+
+
+def open_run(folder_uri: str) -> Run:
+    """Return the run of a folder."""
+    settings = Settings.from_environment()
+    return Run.read(ObjectStoragePath(folder_uri), load_mapping(settings.mapping), rules(settings))
+
+
+def run_id(run: Run) -> str:
+    """Return a run's id, as its first task noted it."""
+    return str(read_json(run.folder.about)["run_id"])
+
+
+def rules(settings: Settings) -> Rules:
+    """Return what the settings say about every run."""
+    return Rules(settings.guards, settings.max_attempts, settings.apps_extract)
+
+
+def pair() -> Pair:
+    """Return the base URLs of both connections."""
+    return Pair(IruHook().settings.base_url, ServiceNowHook().settings.base_url)
+
+
+def ledger() -> Ledger:
+    """Open the installation's ledger."""
+    return Ledger(Settings.from_environment().ledger, pair())
+
+
+def registry(source: SourceName) -> RunRegistry:
+    """Open the registry of a flow's runs, which lies in the ledger's database."""
+    return RunRegistry(Settings.from_environment().ledger, pair(), source)
