@@ -47,9 +47,9 @@ class Instance:
         self.store = Store(self.database, schema, clock)
         self.numbers = Counters(self.database)
         self.traffic = Traffic()
-        self.faults = FaultPlan(FAULTS)
         self.maps = MapLibrary(self.store)
         self.jobs: TransformQueue = _NoJobs()
+        self.faults = FaultPlan(FAULTS)
         self.staged: Counter[str] = Counter()
         """Rows staged per table since the counters were cleared."""
         self._staged_lock = threading.Lock()
