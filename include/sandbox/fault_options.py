@@ -1,10 +1,10 @@
 """Faults of both services under one roof, as people write them: ``KIND[:key=value,...]``, or JSON."""
 
 import json
-from itertools import zip_longest
-from textwrap import wrap
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from include.sandbox.common.switches import SwitchError
