@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from include.sandbox.common.switches import SwitchError
@@ -13,6 +15,8 @@ from include.sandbox.iru.tenant import FAULTS as IRU
 from include.sandbox.servicenow.instance import FAULTS as SERVICENOW
 
 CATALOGUES: Mapping[str, Catalogue] = {"iru": IRU, "servicenow": SERVICENOW}
+_NAME_WIDTH = max(len(name) for catalogue in CATALOGUES.values() for name in catalogue)
+_WIDTH = 84
 
 
 def parse_fault(text: str) -> dict[str, Any]:
@@ -88,18 +92,20 @@ def describe_faults() -> str:
     for title, kinds in ((title, kinds) for title, kinds in parts.items() if kinds):
         lines += [f"{title}:", *(line for kind in kinds for line in _describe(kind)), ""]
     taken = "match, nth (3 or 3+5), share (0.1), times, seed and by_subject"
-    return "\n".join([*lines, f"Each takes {taken} too; with neither nth nor share it strikes once."])
+    return "\n".join([*lines, f"Each takes {taken} too;", "with neither nth nor share it strikes once."])
 
 
 def _describe(kind: FaultKind) -> list[str]:
-    """Return one kind's lines; the second says what it takes, with defaults."""
+    """Return one kind's lines: what it is, and what it takes, with defaults."""
     options = [
         f"{name}={str(default).lower() if isinstance(default, bool) else default}"
         + (f" ({'|'.join(kind.choices[name])})" if name in kind.choices else "")
         for name, default in kind.options.items()
     ]
     options += [f"match={kind.match}"] if kind.match != "*" else []
-    return [f"  {kind.name:<20} {kind.summary}", *([f"  {'':<20} takes {', '.join(options)}"] if options else [])]
+    takes = [f"takes {', '.join(options)}"] if options else []
+    texts = [line for text in (kind.summary, *takes) for line in wrap(text, _WIDTH, break_on_hyphens=False)]
+    return [f"  {name:<{_NAME_WIDTH}}  {text}" for name, text in zip_longest([kind.name], texts, fillvalue="")]
 
 
 def _find(name: str) -> tuple[str, str]:

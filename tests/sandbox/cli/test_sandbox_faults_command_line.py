@@ -9,6 +9,7 @@ import requests
 from include.sandbox.cli import main
 from include.sandbox.common.switches import SwitchError
 from include.sandbox.fault_options import CATALOGUES
+from include.sandbox.faults.mixes import TRANSIENT
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec
 
@@ -60,7 +61,7 @@ def test_serve_takes_faults_and_strikes(monkeypatch, tmp_path):
     assert (first["kind"], first["match"], first["nth"]) == ("error_503", "*/insertMultiple", [3, 4])
     assert first["options"] == {"after": True, "body": "json", "retry_after_s": -1}
     assert [fault["kind"] for fault in seen["iru"]][:3] == ["bare_string_error", "array_error", "rate_limited"]
-    assert len(seen["servicenow"]) == 1 + 13
+    assert len(seen["servicenow"]) == 1 + len(TRANSIENT["servicenow"])
 
 
 def test_a_file_may_hold_one_list_for_both(monkeypatch, tmp_path):
@@ -125,6 +126,7 @@ def test_the_catalogue_names_every_kind_and_what_it_takes(capsys):
     listed = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert sorted(listed) == sorted(set(CATALOGUES["iru"]) | set(CATALOGUES["servicenow"]))
     assert any("retry_after_s=-1" in line and "json|html" in line for line in lines)
+    assert max(map(len, lines)) <= 120
     assert lines.index("both services:") < lines.index("iru:")
 
 
