@@ -75,7 +75,8 @@ def test_the_read_time_out_is_the_connections(iru: Connect) -> None:
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
-        ({"verify": False}, "verify"), ({"verify": ""}, "verify"), ({"verify": None}, "verify"), ({"verify": 1}, "verify"),
+        ({"verify": False}, "verify"), ({"verify": ""}, "verify"), ({"verify": None}, "verify"),
+        ({"verify": 1}, "verify"),
         ({"proxies": "http://u:S3CRET@proxy"}, "proxies"), ({"proxies": {"https": 5}}, "proxies"),
         ({"proxies": ["S3CRET"]}, "proxies"), ({"read_timeout_s": 0}, "read_timeout_s"),
         ({"read_timeout_s": "9"}, "read_timeout_s"), ({"read_timeout_s": True}, "read_timeout_s"),
