@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-import urllib3
 from requests.auth import AuthBase
 from requests.models import PreparedRequest
 
-from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
+from include.errors import AnswerUnusable, PipelineError, RetryLater
 from include.web.deadline import Deadline, EndableAdapter
+from include.web.failures import explain
 from include.web.hints import retry_after_s, server_time_s
 
 # It writes whole addresses to the log, at debug level each one, at warning level those with odd headers; a query may
@@ -172,7 +172,7 @@ def exchange(
             ) as response:
                 yield response
         except (OSError, ValueError) as error:  # requests' own errors are both kinds
-            raise (late if deadline.passed else _translated(error, label)) from None
+            raise (late if deadline.passed else explain(error, label)) from None
         except PipelineError:
             if deadline.passed:
                 raise late from None
@@ -189,48 +189,6 @@ def pieces(response: requests.Response, *, label: str, max_bytes: int) -> Iterat
         if size > max_bytes:
             raise AnswerUnusable(f"{label}: the answer is larger than {max_bytes} bytes; it was not read to its end.")
         yield piece
-
-
-def _translated(error: Exception, label: str) -> PipelineError:
-    """Return what to do about an exchange that failed; never its own text, which may show a token or an address."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return SetupWrong(
-            f"{label}: the server's TLS certificate could not be verified. Check the host, or name the "
-            "organisation's CA file in the connection's extra as 'verify'."
-        )
-    if _is_of_answer(error):
-        return RetryLater(f"{label}: the answer's headers contradict each other.", maybe_done=True)
-    if isinstance(error, ValueError):  # requests' own and Python's errors about headers and addresses
-        return SetupWrong(
-            f"{label}: the connection's host, or a token or proxy of it, holds a character that HTTP does not allow "
-            "there (a line break from copying, a typographic quote)."
-        )
-    if isinstance(error, (ConnectionError, TimeoutError)):  # Python's own, should one come through
-        return RetryLater(f"{label}: the connection broke before a complete answer came.", maybe_done=True)
-    if not isinstance(error, requests.exceptions.RequestException):
-        return SetupWrong(f"{label}: the CA file that the connection's extra names as 'verify' cannot be read.")
-    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
-        return RetryLater(f"{label}: no connection ({type(error).__name__}).")
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return RetryLater(f"{label}: {_why(error)}.", maybe_done=not _refused(error))
-    return RetryLater(f"{label}: no complete answer ({type(error).__name__}).", maybe_done=True)
-
-
-def _is_of_answer(error: Exception) -> bool:
-    """Say whether a header was refused that the server sent, not one of ours."""
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, urllib3.exceptions.InvalidHeader)
-
-
-def _refused(error: Exception) -> bool:
-    """Say whether the connection was never made, so that the server cannot have worked on the request."""
-    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
-
-
-def _why(error: Exception) -> str:
-    if "NameResolutionError" in repr(error):
-        return "the host name could not be resolved"
-    return "connection refused" if _refused(error) else "the connection broke before a complete answer came"
 
 
 Judge = Callable[[Answer], Any]

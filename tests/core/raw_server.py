@@ -6,6 +6,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 class Raw:
@@ -15,6 +19,7 @@ class Raw:
         self.pieces: Iterable[bytes] = [b""]
         self.pause_s = 0.0
         self.sent = 0
+        self.tls: SSLContext | None = None
         self._stopped = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -22,7 +27,7 @@ class Raw:
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def start(self) -> None:
         """Begin to serve."""
@@ -44,10 +49,13 @@ class Raw:
                 return
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        return self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+
     def _answer(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._secured(connection) as connection:
             head = b""
-            while b"\r\n\r\n" not in head:
+            while b"\r\n\r\n" not in head and not head.startswith(b"\x16"):
                 got = connection.recv(65536)
                 if not got:
                     return

@@ -215,7 +215,8 @@ class Tenant:
             category = asked.query["category"]
             default = len(self.apps) if category == "apps" else len(self.devices)
             return Reply({"count": self.counts.get(category, default)})
-        rows = self.apps if name == "prism/apps" else [prism_device(n + 1) for n in range(len(self.devices))]
+        devices = [prism_device(device_id=row.get("device_id")) for row in self.devices]
+        rows = self.apps if name == "prism/apps" else devices
         return Reply({"data": rows, "cursor": None, "total": len(rows), "offset": None, "limit": 300})
 
 

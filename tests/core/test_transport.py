@@ -4,6 +4,9 @@ import contextlib
 import gzip
 import json
 import logging
+import socket
+import ssl
+import threading
 import tracemalloc
 import zlib
 
@@ -15,6 +18,7 @@ from raw_server import Raw, sending
 from scripted import Reply, in_turn, serving
 
 from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
+from include.sandbox.tls import make_certificates
 from include.web import transport
 from include.web.transport import Answer, RequestCount, new_session, send
 
@@ -101,6 +105,17 @@ def test_a_slow_trickle_ends_after_the_total_time(kind):
         assert server.sent < 900
 
 
+@pytest.mark.parametrize("kind", ["body", "headers", "to the end of the connection"])
+def test_a_slow_trickle_over_tls_ends_after_the_total_time(tmp_path, kind):
+    """The same holds where the socket is encrypted, and it is not taken for a wrong certificate."""
+    ca, files = make_certificates(tmp_path)
+    with sending(*_TRICKLES[kind], pause_s=0.02) as server, new_session(verify=str(ca)) as session:
+        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.tls.load_cert_chain(files.certificate, files.key)
+        with pytest.raises(RetryLater, match=r"not complete after 0\.4 s"):
+            send(session, "GET", server.url, label="GET /x", count=RequestCount(), total_timeout_s=0.4)
+
+
 def test_a_session_goes_on_after_an_answer_that_was_too_slow():
     """The next request of the same session opens a new connection and gets its answer."""
     count = RequestCount()
@@ -135,6 +150,30 @@ def test_a_broken_answer_is_tried_again_as_maybe_done(answer):
     with sending(answer) as server, pytest.raises(RetryLater) as caught:
         ask(server.url)
     assert caught.value.maybe_done
+
+
+def test_a_tls_handshake_that_is_cut_off_is_tried_again():
+    """A connection that ends while it is being encrypted says nothing about the certificate."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def cut() -> None:
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        connection.shutdown(socket.SHUT_WR)
+        connection.close()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    with pytest.raises(RetryLater):
+        ask(f"https://127.0.0.1:{listener.getsockname()[1]}")
+    thread.join()
+    listener.close()
+
+
+def test_a_port_that_speaks_no_tls_is_a_set_up_mistake():
+    """https to a plain port would never succeed."""
+    with sending(b"HTTP/1.1 400 no\r\n\r\n") as server, pytest.raises(SetupWrong):
+        ask(server.url.replace("http://", "https://"))
 
 
 # --- redirects, proxies, certificates ------------------------------------------------------------------------------
