@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import requests
@@ -19,14 +20,16 @@ from requests_oauthlib import OAuth2Session
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.servicenow.settings import ServiceNowSettings
 from include.web.address import is_loopback
+from include.web.hints import retry_after_s
 from include.web.retry import RetryPolicy
-from include.web.transport import CONNECT_TIMEOUT_S, RequestCount, own_verify
+from include.web.transport import CONNECT_TIMEOUT_S, RequestCount, new_session, send
 
 # Both libraries write request bodies and tokens to their debug logs.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
 logging.getLogger("oauthlib").setLevel(logging.INFO)
 
 _DEFAULT_LIFE_S = 1800.0
+_LABEL = "POST /oauth_token.do"
 _environment_lock = threading.Lock()
 
 
@@ -81,29 +84,17 @@ class TokenSource:
         return self._request(self._grant)
 
     def _request(self, ask: Callable[[OAuth2Session], dict[str, Any]]) -> dict[str, Any]:
-        self._count.add()
         client_class = (
             BackendApplicationClient if self._settings.grant_type == "client_credentials" else LegacyApplicationClient
         )
-        session = OAuth2Session(client=client_class(client_id=self._settings.client_id))
-        session.verify = self._settings.verify
-        session.proxies.update(self._settings.proxies)
-        session.max_redirects = 0  # a redirect could carry the credentials elsewhere
+        session = _TokenSession(self._settings, self._count, client=client_class(client_id=self._settings.client_id))
         for hook in ("access_token_response", "refresh_token_response"):
             session.register_compliance_hook(hook, self._check)
         try:
             with session, _http_allowed_on_loopback(self._url):
                 return dict(ask(session))
-        except requests.exceptions.SSLError as error:
-            raise SetupWrong(
-                f"Connection {self._settings.connection!r}: the TLS certificate of the instance could not be verified."
-            ) from error
-        except requests.exceptions.TooManyRedirects:
-            raise SetupWrong(
-                f"Connection {self._settings.connection!r}: POST /oauth_token.do answered a redirect; check the host."
-            ) from None
-        except requests.exceptions.RequestException as error:
-            raise RetryLater(f"POST /oauth_token.do: no answer ({type(error).__name__}).") from None
+        except RetryLater as error:
+            raise RetryLater(str(error), after_s=error.after_s) from None  # asking twice for a token changes nothing
         except OAuth2Error as error:
             raise self._refused(f"{error.error}") from None
         except ValueError as error:
@@ -118,8 +109,6 @@ class TokenSource:
             self._url,
             client_secret=settings.client_secret,
             include_client_id=True,
-            timeout=self._timeout_s,
-            verify=own_verify(settings.verify),
             **details,
         )
         return token
@@ -128,16 +117,10 @@ class TokenSource:
         token: dict[str, Any] = session.refresh_token(
             self._url,
             refresh_token=self._refresh_token,
-            timeout=self._timeout_s,
-            verify=own_verify(self._settings.verify),
             client_id=self._settings.client_id,
             client_secret=self._settings.client_secret,
         )
         return token
-
-    @property
-    def _timeout_s(self) -> tuple[float, float]:
-        return (CONNECT_TIMEOUT_S, self._settings.read_timeout_s)
 
     @property
     def _url(self) -> str:
@@ -146,7 +129,10 @@ class TokenSource:
     def _check(self, response: requests.Response) -> requests.Response:
         """Judge the token endpoint's answer before oauthlib parses it."""
         if response.status_code == 429 or response.status_code >= 500:
-            raise RetryLater(f"POST /oauth_token.do answered HTTP {response.status_code}.")
+            after_s = retry_after_s(response.headers, response.status_code)
+            raise RetryLater(f"{_LABEL} answered HTTP {response.status_code}.", after_s=after_s)
+        if 300 <= response.status_code < 400:
+            raise SetupWrong(f"Connection {self._settings.connection!r}: {_LABEL} answered a redirect; check the host.")
         if response.status_code != 200:
             raise self._refused(f"HTTP {response.status_code}")
         if not _is_object(response):
@@ -163,6 +149,29 @@ class TokenSource:
             "that the OAuth client is active and broadly scoped, that the user is active, not locked out and needs no "
             "password reset, and the instance's system log."
         )
+
+
+class _TokenSession(OAuth2Session):
+    """Asks for tokens as everything else is asked for: bounded, without redirects, by the connection's own proxies."""
+
+    def __init__(self, settings: ServiceNowSettings, count: RequestCount, **options: Any) -> None:
+        super().__init__(**options)
+        self._count = count
+        self._read_timeout_s = settings.read_timeout_s
+        self._transport = new_session(verify=settings.verify, proxies=settings.proxies)
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]  # oauthlib's
+        """Send one request of oauthlib's and return the answer in its terms."""
+        sent = {name: options[name] for name in ("data", "headers", "auth") if options.get(name) is not None}
+        timeout = (CONNECT_TIMEOUT_S, self._read_timeout_s)
+        answer = send(self._transport, method, url, label=_LABEL, count=self._count, timeout=timeout, **sent)
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers.update(answer.headers)
+        response.raw = BytesIO(answer.body)
+        response.encoding = "utf-8"
+        response.request = requests.Request(method, url).prepare()  # oauthlib logs its parts: none of ours
+        return response
 
 
 def _is_object(response: requests.Response) -> bool:

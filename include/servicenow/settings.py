@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from include.errors import SetupWrong
 from include.web.address import base_url
+from include.web.extras import HTTP_EXTRAS, read_proxies, read_timeout_s, read_verify
 from include.web.transport import TIMEOUT_S
 
 GrantType = Literal["password", "client_credentials", "refresh_token"]
@@ -18,9 +19,7 @@ _KNOWN_EXTRAS = {
     "column_keys",
     "refresh_token",
     "scope",
-    "verify",
-    "proxies",
-    "read_timeout_s",
+    *HTTP_EXTRAS,
 }
 
 
@@ -59,8 +58,9 @@ def read_settings(
 ) -> ServiceNowSettings:
     """Check the parts of an Airflow connection; SetupWrong names the connection and the field that is wrong."""
     _refuse_unknown(connection, extra)
+    address = base_url(host, connection=connection, scheme=scheme, port=port)
     settings = ServiceNowSettings(
-        base_url=base_url(host, connection=connection, scheme=scheme, port=port),
+        base_url=address,
         connection=connection,
         grant_type=one_of(connection, extra, "grant_type", get_args(GrantType), "password"),
         client_id=str(extra.get("client_id") or ""),
@@ -70,9 +70,9 @@ def read_settings(
         refresh_token=str(extra.get("refresh_token") or ""),
         scope=str(extra.get("scope") or ""),
         column_keys=one_of(connection, extra, "column_keys", get_args(ColumnKeys), "label"),
-        verify=extra.get("verify", True),
-        proxies=extra.get("proxies") or {},
-        read_timeout_s=seconds(connection, extra, "read_timeout_s", TIMEOUT_S[1]),
+        verify=read_verify(connection, extra, base_url=address),
+        proxies=read_proxies(connection, extra),
+        read_timeout_s=read_timeout_s(connection, extra),
     )
     _require_credentials(settings)
     return settings
@@ -86,18 +86,6 @@ def one_of(connection: str, extra: Mapping[str, Any], key: str, allowed: tuple[s
             f"Connection {connection!r} has the extra {key!r} = {value!r}; it must be one of: {', '.join(allowed)}."
         )
     return value
-
-
-def seconds(connection: str, extra: Mapping[str, Any], key: str, default: float) -> float:
-    """Return an extra that must be a number of seconds above 0."""
-    value = extra.get(key) or default
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise SetupWrong(f"Connection {connection!r} has the extra {key!r} = {value!r}; it must be seconds above 0.")
-    return number
 
 
 def _refuse_unknown(connection: str, extra: Mapping[str, Any]) -> None:

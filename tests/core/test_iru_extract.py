@@ -298,9 +298,3 @@ def test_a_server_that_fails_in_mid_run_is_left_to_airflow(connect, tmp_path):
     with pytest.raises(RetryLater) as caught:
         extract_source(connect(script), "devices", RunFolder(tmp_path))
     assert caught.value.after_s == 900
-
-
-def test_a_method_that_does_not_exist_is_named():
-    """A slip in the setting is told with what it may be."""
-    with pytest.raises(SetupWrong, match=r"IRU_SERVICENOW_APPS_EXTRACT is 'csv'.*pages, export"):
-        read_method({"IRU_SERVICENOW_APPS_EXTRACT": "csv"})

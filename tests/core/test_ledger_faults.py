@@ -121,7 +121,7 @@ def test_a_damaged_ledger_is_named_and_costs_one_resend(tmp_path):
     path = tmp_path / "ledger.sqlite"
     ledger(tmp_path).write("apps", [replace(ENTRY, key=f"k{n}") for n in range(500)])
     path.write_bytes(b"no database at all, " * 1000)
-    with pytest.raises(StorageFailed, match="damaged.*one full resend"):
+    with pytest.raises(StorageFailed, match=r"damaged.*one full resend"):
         ledger(tmp_path)
 
 
@@ -142,8 +142,9 @@ def _older(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE TABLE ledger_rows (source VARCHAR(200) NOT NULL, target VARCHAR(200) NOT NULL, "
-            "feed VARCHAR(40) NOT NULL, key TEXT NOT NULL, row_hash VARCHAR(32), payload TEXT, active BOOLEAN NOT NULL, "
-            "verdict VARCHAR(20) NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL, import_set VARCHAR(40) "
+            "feed VARCHAR(40) NOT NULL, key TEXT NOT NULL, row_hash VARCHAR(32), payload TEXT, "
+            "active BOOLEAN NOT NULL, verdict VARCHAR(20) NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL, "
+            "import_set VARCHAR(40) "
             "NOT NULL, run_id VARCHAR(250) NOT NULL, tried_at VARCHAR(19) NOT NULL, confirmed_at VARCHAR(19), "
             "PRIMARY KEY (source, target, feed, key))"
         )

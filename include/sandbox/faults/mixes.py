@@ -22,7 +22,9 @@ _SHARED: tuple[Mapping[str, Any], ...] = (
     {"kind": "malformed"},
 )
 
-TRANSIENT: Mapping[str, tuple[Mapping[str, Any], ...]] = {"iru": _SHARED, "servicenow": _SHARED}
+_DROPPED: Mapping[str, Any] = {"kind": "dropped_202"}
+
+TRANSIENT: Mapping[str, tuple[Mapping[str, Any], ...]] = {"iru": _SHARED, "servicenow": (*_SHARED, _DROPPED)}
 """Faults of requests, by service, after which a client may simply try again; ``malformed``, which strikes on fewer
 paths than the others, comes last, so that it takes nothing from their shares."""
 
