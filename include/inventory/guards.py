@@ -1,6 +1,7 @@
 """Guards: judge by counts alone whether going on could damage what ServiceNow holds.
 
-A share guard strikes only when at least ``floor_rows`` rows are concerned, so that a small fleet can change.
+A share guard strikes only when at least ``floor_rows`` rows are concerned, so that a small fleet can change; a source
+that lists nothing at all is never taken for a small change.
 """
 
 import logging
@@ -29,7 +30,7 @@ class GuardLimits:
     many_removals: float | None = 0.10
     many_changes: float | None = 0.50
     many_rejects: float | None = 0.20
-    floor_rows: int = 20
+    floor_rows: int = 50
 
     @classmethod
     def parse(cls, text: str, *, setting: str) -> Self:
@@ -93,7 +94,10 @@ def judge_feed(feed: str, counts: FeedCounts, limits: GuardLimits) -> list[Findi
     return [
         Finding(guard, f"{feed}: {what} ({concerned / of:.0%}; the limit is {limit:.0%})")
         for guard, (concerned, of, what) in told.items()
-        if (limit := getattr(limits, guard)) is not None and _strikes(concerned, of, limit, limits.floor_rows)
+        if (limit := getattr(limits, guard)) is not None
+        and _strikes(
+            concerned, of, limit, 1 if guard == "shrunk_source" and not counts.extracted else limits.floor_rows
+        )
     ]
 
 

@@ -128,7 +128,7 @@ def _act(stage: Stage) -> Findings:
     """Run both flows, change the fleet, run both again, and compare."""
     reports = [_run(stage, dag_id, turn=1) for dag_id in DAGS]
     before = read_fleet(stage.sandbox.iru_url, stage.sandbox.iru_token)
-    changes = change_fleet(stage.sandbox.iru_url)
+    changes = change_fleet(stage.sandbox.iru_url, devices=len(before.devices), apps=len(before.apps))
     stage.console.print(f"[bold]Change of the fleet[/]: {changes}", soft_wrap=True)
     reports += [_run(stage, dag_id, turn=2) for dag_id in DAGS]
     stage.console.print()

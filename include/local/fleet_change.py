@@ -20,15 +20,24 @@ APP_CHANGES = {
 """How often each change happens, and how it reads."""
 
 
-def change_fleet(iru_url: str) -> str:
-    """Change devices and apps, and return what was done in words."""
-    counts = {name: count for name, (count, _) in (DEVICE_CHANGES | APP_CHANGES).items()}
+_DEVICES, _APPS = 500, 20_000
+"""The fleet that the counts are meant for; a smaller one changes by the same share."""
+
+
+def change_fleet(iru_url: str, *, devices: int, apps: int) -> str:
+    """Change devices and apps of a fleet of that size, and return what was done in words."""
+    counts = {name: _scaled(count, devices / _DEVICES) for name, (count, _) in DEVICE_CHANGES.items()}
+    counts |= {name: _scaled(count, apps / _APPS) for name, (count, _) in APP_CHANGES.items()}
     with requests.Session() as session:
         session.trust_env = False
         response = session.post(f"{iru_url}/_sandbox/fleet/change", json=counts, timeout=120)
     response.raise_for_status()
     done = response.json()["changes"]
     return f"devices {_words(DEVICE_CHANGES, done)}; apps {_words(APP_CHANGES, done)}"
+
+
+def _scaled(count: int, share: float) -> int:
+    return max(1, round(count * min(1.0, share)))
 
 
 def _words(changes: dict[str, tuple[int, str]], done: dict[str, list[Any]]) -> str:

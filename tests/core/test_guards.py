@@ -42,11 +42,17 @@ def test_a_guard_strikes_beyond_its_default_and_not_at_it(guard, within, beyond)
     "rows", [("gone", "shrunk_source"), ("removals", "many_removals"), ("updates", "many_changes")]
 )
 def test_a_small_fleet_may_change_as_it_likes(rows):
-    """Below twenty rows no share says anything: three of five Macs may be replaced in a day."""
+    """Below fifty rows no share says anything: three of five Macs may be replaced in a day."""
     what, guard = rows
-    assert struck(active=19, **{what: 19}) == []
-    assert struck(active=20, **{what: 20}) == [guard]
-    assert struck(replace(LIMITS, floor_rows=5), active=6, **{what: 6}) == [guard]
+    assert struck(active=49, extracted=1, **{what: 49}) == []
+    assert struck(active=50, extracted=1, **{what: 50}) == [guard]
+    assert struck(replace(LIMITS, floor_rows=5), active=6, extracted=1, **{what: 6}) == [guard]
+
+
+def test_a_source_that_lists_nothing_is_no_small_change():
+    """An empty answer where ServiceNow holds rows stops the run, however small the fleet is."""
+    assert struck(active=3, gone=3, extracted=0) == ["shrunk_source"]
+    assert struck(active=0, gone=0, extracted=0) == []
 
 
 def test_a_first_run_is_judged_by_its_rejects_only():
