@@ -38,7 +38,9 @@ def test_a_guard_strikes_beyond_its_default_and_not_at_it(guard, within, beyond)
     assert struck(**beyond) == [guard]
 
 
-@pytest.mark.parametrize("rows", [("gone", "shrunk_source"), ("removals", "many_removals"), ("updates", "many_changes")])
+@pytest.mark.parametrize(
+    "rows", [("gone", "shrunk_source"), ("removals", "many_removals"), ("updates", "many_changes")]
+)
 def test_a_small_fleet_may_change_as_it_likes(rows):
     """Below twenty rows no share says anything: three of five Macs may be replaced in a day."""
     what, guard = rows

@@ -104,7 +104,11 @@ def test_a_locked_ledger_waits_and_then_says_so(tmp_path):
     book = Ledger(url, PAIR, wait_s=0.2)
     other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    for attempt in (lambda: book.write("apps", [ENTRY]), lambda: book.read("apps"), lambda: Ledger(url, PAIR, wait_s=0)):
+    for attempt in (
+        lambda: book.write("apps", [ENTRY]),
+        lambda: book.read("apps"),
+        lambda: Ledger(url, PAIR, wait_s=0),
+    ):
         with pytest.raises(StorageFailed, match="locked by another process"):
             attempt()
     other.execute("COMMIT")
@@ -117,7 +121,7 @@ def test_a_damaged_ledger_is_named_and_costs_one_resend(tmp_path):
     path = tmp_path / "ledger.sqlite"
     ledger(tmp_path).write("apps", [replace(ENTRY, key=f"k{n}") for n in range(500)])
     path.write_bytes(b"no database at all, " * 1000)
-    with pytest.raises(StorageFailed, match="damaged.*one full resend"):
+    with pytest.raises(StorageFailed, match=r"damaged.*one full resend"):
         ledger(tmp_path)
 
 
@@ -138,7 +142,8 @@ def _older(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE TABLE ledger_rows (source VARCHAR(200) NOT NULL, target VARCHAR(200) NOT NULL, "
-            "feed VARCHAR(40) NOT NULL, key TEXT NOT NULL, row_hash VARCHAR(32), payload TEXT, active BOOLEAN NOT NULL, "
+            "feed VARCHAR(40) NOT NULL, key TEXT NOT NULL, row_hash VARCHAR(32), payload TEXT, "
+            "active BOOLEAN NOT NULL, "
             "verdict VARCHAR(20) NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL, import_set VARCHAR(40) "
             "NOT NULL, run_id VARCHAR(250) NOT NULL, tried_at VARCHAR(19) NOT NULL, confirmed_at VARCHAR(19), "
             "PRIMARY KEY (source, target, feed, key))"
