@@ -67,7 +67,7 @@ def storage_failures(*, only_known: bool = False) -> Iterator[None]:
         said = next((what for sign, what in _FAILURES if sign in words), "")
         if not said and only_known:
             raise
-        said = said or f"does not answer as it should ({type(error.orig).__name__}). It is tried again later"
+        said = said or f"does not answer ({type(error.orig).__name__}): check its server and IRU_SERVICENOW_LEDGER"
         raise StorageFailed(f"The ledger {said}. Nothing of what was being written is in it.") from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import SetupWrong
+from include.inventory.guards import GuardLimits
 from include.inventory.params import DEVICE_FAMILIES, RunParams, family
 from include.inventory.settings import Settings
 
@@ -38,7 +39,9 @@ def test_an_empty_choice_means_all():
         ({"blueprints": [1]}, ["'blueprints'"]),
         ({"full_resend": "yes"}, ["'full_resend'", "yes"]),
         ({"missing_devices": "delete"}, ["'missing_devices'", "delete", "retire"]),
-        ({"lift_guards": ["all"]}, ["'lift_guards'", "all", "incomplete_extract"]),
+        ({"lift_guards": ["all"]}, ["'lift_guards'", "all", "incomplete_extract", "iru_quota"]),
+        ({"release_parked": 7}, ["'release_parked'", "7", "list of texts"]),
+        ({"release_parked": ["all", "SER1"]}, ["'release_parked'", "'all' alone"]),
     ],
 )
 def test_a_wrong_param_is_named_with_what_it_may_be(values, words):
@@ -69,6 +72,7 @@ def test_settings_have_local_defaults():
     settings = Settings.from_environment({"AIRFLOW_HOME": "/home/airflow"})
     assert settings.storage == "/home/airflow/iru_servicenow"
     assert settings.ledger == "sqlite:////home/airflow/iru_servicenow/ledger.sqlite"
+    assert (settings.guards, settings.max_attempts, settings.apps_extract) == (GuardLimits(), 5, "pages")
     assert (settings.mapping, settings.devices_schedule, settings.apps_schedule) == (None, "*/5 * * * *", "0 2 * * *")
 
 
@@ -77,11 +81,13 @@ def test_settings_are_read_from_the_environment():
     names = {
         "STORAGE": "s3://bucket/x", "LEDGER": "postgresql+psycopg2://h/d", "MAPPING": "/etc/ours.toml",
         "DEVICES_SCHEDULE": "None", "APPS_SCHEDULE": " ", "MISSING_DEVICES": "report",
+        "GUARDS": "many_changes=off", "MAX_ATTEMPTS": "3", "APPS_EXTRACT": "export",
     }  # fmt: skip
     settings = Settings.from_environment({f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
     assert settings == Settings(
-        "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report"
-    )
+        "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report",
+        GuardLimits(many_changes=None), 3, "export",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,10 @@ def test_settings_are_read_from_the_environment():
         ("STORRAGE", "/x", "IRU_SERVICENOW_STORRAGE"),
         ("MISSING_DEVICES", "delete", "IRU_SERVICENOW_MISSING_DEVICES"),
         ("STORAGE", "s3://bucket/x", "IRU_SERVICENOW_LEDGER"),
+        ("GUARDS", "many_removals=10", "IRU_SERVICENOW_GUARDS"),
+        ("MAX_ATTEMPTS", "0", "IRU_SERVICENOW_MAX_ATTEMPTS is '0'"),
+        ("MAX_ATTEMPTS", "many", "IRU_SERVICENOW_MAX_ATTEMPTS"),
+        ("APPS_EXTRACT", "csv", "IRU_SERVICENOW_APPS_EXTRACT.*pages, export"),
     ],
 )
 def test_a_wrong_setting_is_named(name, value, words):

@@ -172,6 +172,23 @@ def test_rows_that_wait_are_held_with_their_reason(tmp_path, book):
     assert plan.unchanged == 1
 
 
+def test_a_row_in_flight_waits_even_where_it_is_as_before(tmp_path, book):
+    """What an earlier run sent may still change a row in ServiceNow that looks unchanged from here."""
+    known = confirm(book, COMPUTER, planned(tmp_path, book.read("computer"), COMPUTER, [device(), device(2)]))
+    waits = Waits(in_flight={"ser1": "not transformed yet"})
+    plan = planned(tmp_path, known, COMPUTER, [device(), device(2)], waits=waits)
+    assert plan.held.to_dict("records") == [{"row": 0, "reason": "not transformed yet"}]
+    assert (plan.unchanged, len(plan.to_send)) == (1, 0)
+
+
+def test_a_removal_in_flight_is_not_sent_beside_it(tmp_path, book):
+    """A row that is gone waits for its verdict too, and is in no count of listed rows."""
+    known = confirm(book, APPS, planned(tmp_path, book.read("apps"), APPS, [app(1)]))
+    key = known["key"][0]
+    plan = planned(tmp_path, known, APPS, [], removed_keys=[key], waits=Waits(in_flight={key: "wait"}))
+    assert (len(plan.to_send), len(plan.held)) == (0, 0)
+
+
 def test_nothing_is_asked_about_an_unchanged_fleet(tmp_path, book):
     """Without a change, planning asks ServiceNow nothing."""
     known = confirm(book, APPS, planned(tmp_path, book.read("apps"), APPS, [app(1)]))
