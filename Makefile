@@ -26,7 +26,7 @@ if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi;
 env -u PYTHONPATH "$$python" include/local/setup.py $(1)
 endef
 
-.PHONY: help setup setup-dev demo test up dag sandbox bench lint lock
+.PHONY: help setup setup-dev demo test up dag sandbox bench lint audit lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +40,7 @@ setup-dev:
 demo: setup ## Both flows against the sandbox on a real Airflow, twice, then compare both ends [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.local.demo $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
 
-test: lint ## Every check that CI runs
+test: lint audit ## Every check that CI runs
 	@"$(VENV_PYTHON)" -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 up: setup ## Airflow with its UI and the sandbox, until Ctrl-C [DEVICES=500 APPS=40]
@@ -59,6 +59,9 @@ lint: setup-dev ## Style, format and types
 	@"$(VENV_PYTHON)" -m ruff check .
 	@"$(VENV_PYTHON)" -m ruff format --check .
 	@"$(VENV_PYTHON)" -m mypy
+
+audit: setup-dev ## Pins are exact and, where PyPI's advisories can be asked, without a known vulnerability
+	@"$(VENV_PYTHON)" -m include.local.audit
 
 lock: setup-dev ## Pin the newest versions that requirements*.in allow
 	@uv=$$(command -v uv || echo "$(VENV_PYTHON) -m uv"); \

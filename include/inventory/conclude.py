@@ -39,7 +39,7 @@ def conclude(
     report = report_on(run, ledger, dag_id=dag_id, run_id=run_id, loads=loads, newer_runs=newer_runs)
     report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
     write_json(run.folder.report, report.to_json())
-    write_problems(run)
+    write_problems(run, sends=not _why_not_sent(run, stopped_at(run)[0]))
     for name, feed in report.feeds.items():
         require_balance(name, feed.counts)
     return report

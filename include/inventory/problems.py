@@ -53,13 +53,15 @@ class ProblemRow:
     message: str
 
 
-def write_problems(run: Run) -> int:
-    """Write ``problems.csv`` into the run's folder and return the number of rows in it.
+def write_problems(run: Run, *, sends: bool = True) -> int:
+    """Write ``problems.csv`` into the run's folder and return the number of rows that it is about.
 
-    It lists every row of the run's feeds that was rejected, held, refused by ServiceNow, or planned but not sent. Rows
-    beyond ``MAX_LINES`` are left out, and the last line says so. Raises StorageFailed.
+    It lists every row of the run's feeds that was rejected, held for a reason of its own, refused by ServiceNow, or
+    planned but not sent; what a stage that did not end left undone is not in it. ``sends`` is False where the run as
+    a whole sends nothing (a plan, a guard): then rows are not listed for that. Rows beyond ``MAX_LINES`` are left out,
+    and the last line says so. Raises StorageFailed.
     """
-    found = _Counted(row for feed in run.feeds for row in _of_feed(run, feed))
+    found = _Counted(row for feed in run.feeds for row in _of_feed(run, feed, sends=sends))
     write_pieces(run.folder.problems, _pieces(found))
     return found.count
 
@@ -103,26 +105,37 @@ def _line(cells: list[str]) -> str:
     return text.getvalue()
 
 
-def _of_feed(run: Run, feed: Feed) -> Iterator[ProblemRow]:
+def _of_feed(run: Run, feed: Feed, *, sends: bool) -> Iterator[ProblemRow]:
     folder = run.folder
+    if not folder.told_by(f"shape-{feed.name}"):
+        return
     for _, group in read_frame(folder.rejects(feed.name)).groupby("row", sort=True):
-        reasons = zip(group["column"], group["reason"], strict=True)
-        yield _problem(feed, "rejected", group.iloc[0], reasons)
-    yield from _held_back(folder, feed)
-    if run.params.mode != "plan":
+        yield _problem(feed, "rejected", group.iloc[0], zip(group["column"], group["reason"], strict=True))
+    if not folder.told_by(f"plan-{feed.name}"):
+        return
+    rows = read_frame(folder.rows(feed.name)).set_index("_row")
+    yield from _too_long(folder, feed, rows)
+    yield from _held(folder, feed, rows)
+    if sends:
         yield from _refused(folder, feed)
 
 
-def _held_back(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
-    """Yield what the plan rejected for its length, and what it holds."""
-    rows = read_frame(folder.rows(feed.name)).set_index("_row")
-    too_long = read_frame(folder.too_long(feed.name))
-    for key, group in too_long[too_long["done"] == "rejected"].groupby("key", sort=False):
+def _too_long(folder: RunFolder, feed: Feed, rows: pd.DataFrame) -> Iterator[ProblemRow]:
+    found = read_frame(folder.too_long(feed.name))
+    for key, group in found[found["done"] == "rejected"].groupby("key", sort=False):
         lengths = zip(group["column"], group["length"], group["limit"], strict=True)
         reasons = [(name, f"is {n} characters long, its staging column holds {limit}") for name, n, limit in lengths]
         yield _problem(feed, "rejected", _identity(rows, group["row"].iloc[0]) | {"_key": key}, reasons)
+
+
+def _held(folder: RunFolder, feed: Feed, rows: pd.DataFrame) -> Iterator[ProblemRow]:
+    """Yield the rows that wait; a parked one with ServiceNow's last words."""
+    parked = read_frame(folder.parked(feed.name))
+    said = dict(zip(parked["key"], parked["message"], strict=True))
     for row, reason in read_frame(folder.held(feed.name))[["row", "reason"]].itertuples(index=False):
-        yield _problem(feed, "held", _identity(rows, row), [("", reason)])
+        identity = _identity(rows, row)
+        words = said.get(_text(identity.get("_key")))
+        yield _problem(feed, "held", identity, [("", f"{reason}: {words}" if words else reason)])
 
 
 def _refused(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:

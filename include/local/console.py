@@ -57,6 +57,11 @@ def _decoded(extra: Any) -> Any:
         return None
 
 
+def tells_secrets(line: str) -> bool:
+    """Say whether a line is Airflow telling its masker what to hide, which a run in one process logs at debug level."""
+    return "Sending request" in line and "MaskSecret(" in line
+
+
 def render(line: str) -> str | None:
     """Return what the terminal shows of one line of Airflow's JSON log; None for nothing, plain lines as they are."""
     try:
@@ -151,6 +156,8 @@ class Console:
         """Pass on each line; Airflow repeats every second what it waits for, which is shown once."""
         latest = None
         for line in lines:
+            if tells_secrets(line):
+                continue
             clean = self._without_secrets(line.rstrip("\n"))
             print(clean, file=self._log, flush=True)
             shown = render(clean)

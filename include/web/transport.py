@@ -19,7 +19,7 @@ from include.web.hints import retry_after_s, server_time_s
 
 # It writes whole addresses to the log, at debug level each one, at warning level those with odd headers; a query may
 # hold names, and a signed address is a credential.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 CONNECT_TIMEOUT_S = 10.0
 

@@ -3,19 +3,24 @@
 import csv
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from factories import app, device
+from factories import app, device, params
 from hypothesis import example, given
 from hypothesis import strategies as st
 from instance import settings as account
 from scripted import Asked, Reply, Script, serving
 from test_flow import QUIET, Flow, Taker, Tenant
 
+from include.errors import RunUnsafe
 from include.inventory import problems
+from include.inventory.conclude import conclude
 from include.inventory.problems import safe_cell, write_problems
+from include.inventory.run import Run
+from include.inventory.settings import MAX_ATTEMPTS
 from include.iru.client import IruClient, IruSettings
 from include.servicenow.client import ServiceNowClient
 
@@ -120,11 +125,40 @@ def test_rows_without_a_verdict_are_listed_as_not_sent(between):
     ]
 
 
+def test_a_run_that_a_guard_stops_lists_what_is_wrong_with_rows_and_not_every_row(between):
+    """Where nothing is sent at all, the report says so; the table names the rows that have a reason of their own."""
+    devices = [device(n, serial_number="") for n in range(1, 31)] + [device(31), device(32)]
+    flow = between(Tenant(devices=devices), Taker())
+    with suppress(RunUnsafe):
+        flow.prepare("devices", feeds=COMPUTERS)
+    run = Run("devices", params(("computer",)), flow.mapping, flow.last)
+    conclude(run, flow.ledger, dag_id="d", run_id="r", loads={})
+    assert [line["verdict"] for line in listed(flow)] == ["rejected"] * 30
+
+
+def test_a_run_that_ended_before_its_rows_were_known_has_an_empty_table(between):
+    """A stage that never ran is no reason to fail once more while the run is concluded."""
+    flow = between(Tenant(), Taker())
+    run = Run("devices", params(("computer",)), flow.mapping, flow.last)
+    assert write_problems(run) == 0
+    assert listed(flow) == []
+
+
+def test_a_parked_row_shows_servicenows_last_words(between):
+    """Whoever has to mend a parked row reads why it was refused."""
+    flow = between(Tenant(devices=[device(1), device(2), device(3)]), Refusing(states={"SER3": "error"}))
+    for _ in range(MAX_ATTEMPTS + 1):
+        flow.run("devices", feeds=COMPUTERS)
+    (line,) = listed(flow)
+    assert line["verdict"] == "held"
+    assert line["message"].startswith(f"parked after {MAX_ATTEMPTS} refusals: =HYPERLINK(1)")
+
+
 def test_the_table_is_bounded_and_says_what_it_leaves_out(between, monkeypatch):
     """A run that goes wrong for a million rows does not write a table that nobody can open."""
     monkeypatch.setattr(problems, "MAX_LINES", 3)
-    flow = between(Tenant(devices=[device(n, serial_number="") for n in range(10)]), Taker())
-    run = flow.prepare("devices", feeds=COMPUTERS)
+    flow = between(Tenant(devices=[device(n, serial_number="") for n in range(1, 11)]), Taker())
+    run = flow.prepare("devices", feeds=COMPUTERS, lift_guards=["many_rejects"])
     assert write_problems(run) == 10
     lines = listed(flow)
     assert len(lines) == 4

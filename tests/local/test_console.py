@@ -25,6 +25,20 @@ def test_lines_of_our_own_code_are_shown_with_time_and_fields() -> None:
     assert render(entry("sent a chunk", "include.loading.load", rows=500)) == "03:34:12  sent a chunk  rows=500"
 
 
+def test_what_airflow_tells_its_masker_is_dropped(tmp_path: Path) -> None:
+    """At debug level Airflow logs the very secrets that it is to hide; such a line reaches neither terminal nor log."""
+    script = (
+        "import sys; from pathlib import Path; from include.local.console import Console\n"
+        "with Console(Path(sys.argv[1])):\n"
+        '    print(\'{"event": "Sending request", "msg": "MaskSecret(value=\\\'pw-of-nobody\\\')"}\')\n'
+        "    print('done')\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "log")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "done\n"
+    assert (tmp_path / "log").read_text() == "done\n"
+
+
 @pytest.mark.parametrize(
     "line",
     [
