@@ -91,13 +91,12 @@ def judge_feed(feed: str, counts: FeedCounts, limits: GuardLimits) -> list[Findi
             counts.rejected, counts.extracted, f"{counts.rejected} of {counts.extracted} rows were rejected",
         ),
     }  # fmt: skip
+    floors = {"shrunk_source": limits.floor_rows if counts.extracted else 1}
     return [
         Finding(guard, f"{feed}: {what} ({concerned / of:.0%}; the limit is {limit:.0%})")
         for guard, (concerned, of, what) in told.items()
         if (limit := getattr(limits, guard)) is not None
-        and _strikes(
-            concerned, of, limit, 1 if guard == "shrunk_source" and not counts.extracted else limits.floor_rows
-        )
+        and _strikes(concerned, of, limit, floors.get(guard, limits.floor_rows))
     ]
 
 

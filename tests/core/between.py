@@ -8,6 +8,8 @@ from instance import settings as account
 from scripted import Script, serving
 from test_flow import QUIET, Flow
 
+from include.inventory.guards import GuardLimits
+from include.inventory.run import Rules
 from include.iru.client import IruClient, IruSettings
 from include.servicenow.client import ServiceNowClient
 
@@ -21,6 +23,7 @@ def between(folder: Path, tenant: Script, taker: Script) -> Iterator[Flow]:
             iru=lambda: IruClient(IruSettings(iru.url, "t"), retry=QUIET),
             servicenow=lambda: ServiceNowClient(account(snow.url), retry=QUIET),
             asked=snow.asked,
+            rules=Rules(limits=GuardLimits(floor_rows=20)),  # the guards of small fleets
         )
 
 

@@ -179,7 +179,7 @@ def test_a_limit_that_is_off_stops_nothing(tmp_path):
     tenant = Tenant(devices=[device(n) for n in range(1, 101)])
     with between(tmp_path, tenant, Taker()) as flow:
         flow.run("devices", **COMPUTERS)
-        flow.rules = Rules(limits=GuardLimits(shrunk_source=None))
+        flow.rules = Rules(limits=GuardLimits(shrunk_source=None, floor_rows=20))
         tenant.devices = tenant.devices[:10]
         assert flow.run("devices", **COMPUTERS)["computer"] == {"extracted": 10, "unchanged": 10}
 

@@ -1,0 +1,1 @@
+"""Benchmarks and long runs; results in results.json."""
