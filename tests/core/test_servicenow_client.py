@@ -341,7 +341,7 @@ def test_a_connection_that_was_never_made_is_tried_again_also_for_writes():
     with serving(tokens(1800)) as server:
         client = client_of(server.url, waits)
         client.check_sign_in()
-    with pytest.raises(RetryLater, match="connection refused"):
+    with pytest.raises(RetryLater, match=r"connection refused by 127\.0\.0\.1:\d+; is it up"):
         client.post("import/t/insertMultiple", b"{}", read=lambda body: body, recall=nowhere)
     assert len(waits) == 5
 
