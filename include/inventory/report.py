@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from rich.table import Table
 from include.inventory.settle import COUNTS
 from include.privacy import masked
 
+_MESSAGE_WIDTH = 120
+"""What to do stands at a message's end, and Airflow's UI does not wrap lines."""
 _LOG_WIDTH = 160
 _REASONS_KEPT = 50
 _REASONS_LOGGED = 10
@@ -86,7 +89,7 @@ class Report:
         for guard in self.guards:
             yield f"Guard {guard['guard']}{' (lifted)' if guard['lifted'] else ''}: {guard['message']}"
         if self.failed:
-            yield f"FAILED: {self.failed}"
+            yield fill(f"FAILED: {self.failed}", _MESSAGE_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _spelled(value: object, *, own: bool) -> str:

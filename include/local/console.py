@@ -122,9 +122,9 @@ def _said_on_purpose(entry: Mapping[str, Any]) -> str:
 
 
 def _is_repeated(shown: str, latest: str) -> bool:
-    """Say whether a failure tells only what the lines just before it, such as the report's, have told."""
+    """Say whether a failure tells only what the report just before it has told."""
     _, is_error, message = shown.partition("  ERROR: ")
-    return bool(is_error) and message in latest
+    return bool(is_error) and "FAILED: " in latest and message in " ".join(latest.split())
 
 
 def _exception_lines(errors: Iterable[Mapping[str, Any]]) -> Iterable[str]:
