@@ -7,15 +7,16 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 
 | task | does | when it is red |
 |---|---|---|
-| `prepare` | checks params, mapping and connections, without a request | the message names what to correct |
+| `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
 | `extract` | fetches Prism `apps` and Prism's own count | Iru is down, or the extract is not whole: run it again |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
-| `plan` | compares with the ledger, holds apps whose computer is not in ServiceNow yet | the message says why |
+| `plan` | compares with the ledger, asks the guards, holds apps without a computer | the message says how to go on |
 | `load.apps` | sends what changed and reads every row's verdict | ServiceNow is down, or the set-up is wrong |
 | `settle` | takes verdicts into the ledger, writes `report.json` | planned rows were not sent: see the load task |
 
 **Running it again is always safe**: rows coalesce on `instance_key`, and a cleared load goes on where it was. Many
-`held` rows mean that `iru_devices` has to run first. Trigger with `{"mode": "plan"}` to see what would be sent.
+`held` rows mean that `iru_devices` has to run first. A guard that struck is lifted for one run with the param
+`lift_guards`, once somebody knows why so much changed. Trigger with `{"mode": "plan"}` to see what would be sent.
 The run's files lie under `<storage root>/runs/iru_apps/<run id>/`; the table in `settle`'s log sums them up.
 """
 

@@ -5,15 +5,16 @@ Brings every Apple device of the tenant into `cmdb_ci_computer` and `x_kandj_kan
 
 | task | does | when it is red |
 |---|---|---|
-| `prepare` | checks params, mapping and connections, without a request | the message names what to correct |
+| `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
 | `extract` | fetches `/devices` and Prism `device_information` | Iru is down, or the token lacks a permission |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
-| `plan` | compares with the ledger, checks the staging tables | a staging table lacks a column |
+| `plan` | compares with the ledger, asks the guards | a guard or a wrong set-up: the message says how to go on |
 | `load.computer`, `load.mdm` | send what changed, read each verdict | ServiceNow is down, or the set-up is wrong |
 | `settle` | takes verdicts into the ledger, writes `report.json` | planned rows were not sent: see the load tasks |
 
 **Running it again is always safe**: rows coalesce on their keys, and a cleared load goes on where it was. Rows that
-ServiceNow refused are sent again with the next run. Trigger with `{"mode": "plan"}` to see what would be sent.
+ServiceNow refused are sent again with the next run. A guard that struck is lifted for one run with the param
+`lift_guards`, once somebody knows why so much changed. Trigger with `{"mode": "plan"}` to see what would be sent.
 The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up.
 """
 

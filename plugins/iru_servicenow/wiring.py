@@ -30,31 +30,19 @@ def default_args(settings: Settings) -> dict[str, Any]:
 
 def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[str, Param]:
     """Return the params of a DAG with their forms; ``devices`` adds what only the device flow takes."""
-    names = list(feeds)
+    names, families = list(feeds), list(DEVICE_FAMILIES)
     chosen: dict[str, Param] = {
-        "mode": Param("load", enum=list(MODES), title="Mode", description="plan only shows what would be sent."),
+        "mode": Param(
+            "load",
+            enum=list(MODES),
+            title="Mode",
+            description="load sends what changed; plan sends nothing and shows what would be sent.",
+        ),
         "feeds": _choice(names, names, "Feeds", "Which staging tables to load."),
         "device_families": _choice(
-            list(DEVICE_FAMILIES), [*DEVICE_FAMILIES, *FAMILY_ALIASES], "Families", "Others are filtered."
+            families, [*families, *FAMILY_ALIASES], "Families", "Devices of other families are left out."
         ),
-        "blueprints": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string"},
-            title="Blueprints",
-            description="Names or ids, one a line; empty means all.",
-        ),
-        "full_resend": Param(
-            False, type="boolean", title="Full resend", description="Send unchanged rows too; ServiceNow ignores them."
-        ),
-        "lift_guards": _choice(None, list(GUARDS), "Lift guards", "Guards that may not stop this run."),
-        "release_parked": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string"},
-            title="Release parked rows",
-            description="Serial numbers or ledger keys, one a line, or all: rows to send again after many refusals.",
-        ),
+        "blueprints": _lines("Blueprints", "Names or ids, one a line; empty means all."),
     }
     if devices:
         chosen["missing_devices"] = Param(
@@ -63,7 +51,19 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
             title="Missing devices",
             description="What to do about a device that Iru no longer has. Nothing is ever deleted.",
         )
-    return chosen
+    return chosen | {
+        "full_resend": Param(
+            False, type="boolean", title="Full resend", description="Send unchanged rows too; ServiceNow ignores them."
+        ),
+        "lift_guards": _choice(
+            None, list(GUARDS), "Lift guards", "Guards to ignore in this run; the run that one stopped names it."
+        ),
+        "release_parked": _lines(
+            "Release parked rows",
+            "Rows that were refused too often, to be sent again: serial numbers or ledger keys, one a line, or the "
+            "word all.",
+        ),
+    }
 
 
 def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[FeedLoadOperator]:
@@ -88,6 +88,10 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[Fee
                 loads[-1] >> load
             loads.append(load)
     return loads
+
+
+def _lines(title: str, description: str) -> Param:
+    return Param(None, type=["null", "array"], items={"type": "string"}, title=title, description=description)
 
 
 def _choice(default: list[str] | None, options: list[str], title: str, description: str) -> Param:
