@@ -12,6 +12,7 @@ from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
 from include.iru.client import IruClient
+from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_frame, read_json, write_json
 from include.web.transport import RequestCount
@@ -75,12 +76,21 @@ class Run:
 
 
 class Services:
-    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them."""
+    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them.
+
+    ``loads`` says how runs load, their feeds' own tables and keys aside, to ask about what earlier ones sent.
+    """
 
     def __init__(
-        self, ledger: Ledger, *, iru: Callable[[], IruClient], servicenow: Callable[[], ServiceNowClient]
+        self,
+        ledger: Ledger,
+        *,
+        iru: Callable[[], IruClient],
+        servicenow: Callable[[], ServiceNowClient],
+        loads: LoadSpec | None = None,
     ) -> None:
         self.ledger = ledger
+        self.loads = loads or LoadSpec(table="any", key_columns=("any",))
         self._connect_iru = iru
         self._connect_servicenow = servicenow
 

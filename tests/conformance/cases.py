@@ -98,7 +98,7 @@ def _requests_at_servicenow() -> Iterator[Case]:
     for after in (False, True):
         one = fault("servicenow", "forbidden", match=IMPORT, nth=[2], after=after)
         yield Case(name=f"a write meets 403{' after the work' * after}", faults=(one,), says={"*": "HTTP 403"})
-    huge = fault("servicenow", "huge", match=IMPORT, nth=[1], gzip=True)
+    huge = fault("servicenow", "huge", match=IMPORT, nth=[1], size_mb=70, gzip=True)
     yield Case(name="the answer to a write is endless", faults=(huge,), says={"*": "larger than"}, twice=True)
     refused = fault("servicenow", "unauthorized", match=TOKEN)
     yield Case(name="signing in is refused", faults=(refused,), says={"*": "refused a token"})
