@@ -12,6 +12,7 @@ from include.errors import RetryLater
 from include.inventory.conclude import report_on
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
+from include.inventory.partner import dangling_in
 from include.inventory.run import Run, Services
 from include.inventory.run_registry import ASK_AGAIN_S, KnownRun, RunRegistry
 from include.inventory.settle import settle_feed
@@ -75,7 +76,11 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
         positions = ask_again(services.servicenow, spec, path) if receipts.has_open() else frozenset[int]()
         to_send, verdicts = read_frame(path), receipts.read_verdicts()
         if len(verdicts):
-            settle_feed(services.ledger, feed, to_send, verdicts, run_id=known.run_id, newer_runs=newer_runs)
+            dangling = dangling_in(earlier, feed, services.ledger)
+            settle_feed(
+                services.ledger, feed, to_send, verdicts,
+                run_id=known.run_id, newer_runs=newer_runs, dangling=dangling,
+            )  # fmt: skip
         log.info(
             "Run %s, feed %s: %d of %d rows have their verdict, %d are not transformed yet.",
             known.run_id,

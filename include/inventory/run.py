@@ -13,7 +13,7 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
 from include.iru.client import IruClient
 from include.servicenow.client import ServiceNowClient
-from include.storage import StoragePath, read_json, write_json
+from include.storage import StoragePath, read_frame, read_json, write_json
 from include.web.transport import RequestCount
 
 
@@ -50,6 +50,16 @@ class Run:
     def parking(self) -> ParkingRule:
         """When a row that was refused again and again is not sent."""
         return ParkingRule(self.rules.max_attempts, self.params.release_parked)
+
+    def partner_of(self, feed: Feed) -> Feed | None:
+        """Return the feed whose rows a feed's rows refer to, where this run sends both."""
+        return next((each for each in self.feeds if each.name == feed.partner), None)
+
+    def sent_keys(self, feed: str) -> frozenset[str]:
+        """Return the keys of the rows that this run plans to send of one of its feeds; of other feeds none."""
+        path = self.folder.to_send(feed)
+        planned = feed in [each.name for each in self.feeds] and path.exists()
+        return frozenset(map(str, read_frame(path)["_key"])) if planned else frozenset()
 
     @classmethod
     def read(cls, root: StoragePath, mapping: FeedMapping, rules: Rules) -> "Run":
