@@ -95,7 +95,7 @@ def test_an_extract_that_was_interrupted_long_ago_begins_anew(tmp_path):
         walk.write_text(json.dumps(json.loads(walk.read_text()) | {"at_s": time.time() - GO_ON_WITHIN_S - 1}))
         tenant.devices[0] = device(1, device_name="renamed")
         extract(client_of(server), "devices", folder)
-        assert [asked.query["offset"] for asked in server.asked if asked.path.endswith("/devices")][0] == "0"
+        assert next(asked for asked in server.asked if asked.path.endswith("/devices")).query["offset"] == "0"
     assert next(iter_pages(folder.pages("devices")))[0]["device_name"] == "renamed"
 
 
@@ -133,4 +133,4 @@ def test_an_incomplete_extract_is_not_gone_on_with(tmp_path):
         server.asked.clear()
         tenant.counted = 7
         run_extract(run, client_of(server))
-        assert [asked.query["offset"] for asked in server.asked if asked.path.endswith("/devices")][0] == "0"
+        assert next(asked for asked in server.asked if asked.path.endswith("/devices")).query["offset"] == "0"
