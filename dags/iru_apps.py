@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import dag
 from iru_servicenow import tasks
-from iru_servicenow.wiring import DEFAULT_ARGS, load_tasks, params
+from iru_servicenow.wiring import default_args, load_tasks, params
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -40,7 +40,7 @@ FEEDS = list(load_mapping(SETTINGS.mapping).of_source("apps"))
     catchup=False,
     max_active_runs=1,
     params=params([feed.name for feed in FEEDS], SETTINGS, devices=False),
-    default_args=DEFAULT_ARGS,
+    default_args=default_args(SETTINGS),
     doc_md=__doc__,
     tags=["iru", "servicenow", "apps"],
 )

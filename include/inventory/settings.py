@@ -18,6 +18,9 @@ EXTRACT_METHODS: tuple[ExtractMethod, ...] = ("pages", "export")
 MAX_ATTEMPTS = 5
 """After so many refusals in a row a row is parked."""
 
+RETRY_DELAY_S = 30
+"""A failed task is tried again after so many seconds; each further time after twice as many."""
+
 _NO_SCHEDULE = ("", "none")
 
 
@@ -34,6 +37,7 @@ class Settings:
     guards: GuardLimits = field(default_factory=GuardLimits)
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
+    retry_delay_s: int = RETRY_DELAY_S
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -49,14 +53,15 @@ class Settings:
             apps_schedule=_schedule(values.get("APPS_SCHEDULE", "0 2 * * *")),
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
-            max_attempts=_attempts(values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
+            max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
+            retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
         )
 
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT",
+    "APPS_EXTRACT", "RETRY_DELAY_S",
 )  # fmt: skip
 
 
@@ -80,9 +85,9 @@ def _missing_policy(text: str) -> str:
     return text
 
 
-def _attempts(text: str) -> int:
+def _positive(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise SetupWrong(f"{PREFIX}MAX_ATTEMPTS is {text!r}; it must be a whole number, at least 1.")
+        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, at least 1.")
     return int(text)
 
 

@@ -92,6 +92,15 @@ class LocalAirflow:
         for log in self._logs:
             log.close()
 
+    def process_id(self, component: str) -> int:
+        """Return the process id of a component, one of ``COMPONENTS``."""
+        return self._children[component].pid
+
+    def restart(self, component: str) -> None:
+        """Stop a component where it still runs, with all that it started, and start it again."""
+        processes.stop([self._children[component]])
+        self._children[component] = self._start(component, COMPONENTS[component], again=True)
+
     def check(self) -> None:
         """Raise ``AirflowFailedError`` when a component has ended."""
         for name, child in self._children.items():
@@ -107,8 +116,8 @@ class LocalAirflow:
         if code:
             raise AirflowFailedError(self._failure("Airflow's database could not be prepared", "database"))
 
-    def _start(self, name: str, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        log = self._log_path(name).open("wb")
+    def _start(self, name: str, arguments: tuple[str, ...], *, again: bool = False) -> subprocess.Popen[bytes]:
+        log = self._log_path(name).open("ab" if again else "wb")
         self._logs.append(log)
         command = [sys.executable, "-m", "airflow", *arguments]
         return processes.start(command, environment=self._environment(), log=log)

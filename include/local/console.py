@@ -19,6 +19,15 @@ _TEST_LOGGER = "airflow.sdk.definitions.dag"
 _QUIET_LOGGERS = ("airflow.", "alembic", "task", "py.warnings", "httpx")
 _TASK_LOGGERS = ("airflow.task.hooks", "airflow.task.operators")
 _OWN_NOISE = ("Done. Returned value was",)
+_TASK_FAILED = "Task failed with exception"
+ON_PURPOSE = frozenset(
+    {
+        "AccessDenied", "AirflowFailException", "AnswerLost", "AnswerUnusable", "BadRequest", "CountsDisagree",
+        "ExportUnusable", "NoSuchTable", "NotFound", "Refused", "Repeated", "RetryLater", "RunUnsafe", "SetupWrong",
+        "StorageFailed", "StoredOtherwise", "TokenRefused", "WalkBroken",
+    }
+)  # fmt: skip
+"""The pipeline's own errors by name, since nothing is imported from it here."""
 _LEVELS_SHOWN_ALWAYS = ("error", "critical")
 _HIDDEN_FIELDS = frozenset(
     {"timestamp", "level", "event", "logger", "filename", "lineno", "exception", "ti", "category", "ti_id"}
@@ -99,8 +108,23 @@ def _is_shown(entry: Mapping[str, Any]) -> bool:
 def _event_line(entry: Mapping[str, Any]) -> str:
     level = str(entry.get("level", "info"))
     prefix = f"{str(entry.get('timestamp', ''))[11:19]}  " + ("" if level == "info" else f"{level.upper()}: ")
+    if said := _said_on_purpose(entry):
+        return f"{prefix}{said}"
     fields = "".join(f"  {name}={value}" for name, value in entry.items() if name not in _HIDDEN_FIELDS)
     return "\n".join([f"{prefix}{entry['event']}{fields}", *_exception_lines(entry.get("exception") or [])])
+
+
+def _said_on_purpose(entry: Mapping[str, Any]) -> str:
+    """Return the message with which a task failed on purpose; it says what to do, where it was raised is in the log."""
+    raised = entry.get("exception") or [{}]
+    ours = str(raised[0].get("exc_type")) in ON_PURPOSE
+    return str(raised[0].get("exc_value")) if ours and entry["event"] == _TASK_FAILED else ""
+
+
+def _is_repeated(shown: str, latest: str) -> bool:
+    """Say whether a failure tells only what the lines just before it, such as the report's, have told."""
+    _, is_error, message = shown.partition("  ERROR: ")
+    return bool(is_error) and message in latest
 
 
 def _exception_lines(errors: Iterable[Mapping[str, Any]]) -> Iterable[str]:
@@ -154,14 +178,14 @@ class Console:
 
     def _pass_on(self, lines: IO[str]) -> None:
         """Pass on each line; Airflow repeats every second what it waits for, which is shown once."""
-        latest = None
+        latest = ""
         for line in lines:
             if tells_secrets(line):
                 continue
             clean = self._without_secrets(line.rstrip("\n"))
             print(clean, file=self._log, flush=True)
             shown = render(clean)
-            if shown is not None and (shown != latest or shown == clean):
+            if shown is not None and (shown != latest or shown == clean) and not _is_repeated(shown, latest):
                 print(shown, file=self._terminal)
                 latest = shown
 

@@ -187,6 +187,8 @@ def _show_end(run: "DagRun", log_path: Path) -> None:
     if "://" in root or Path(report).exists():
         print(f"report  {report}")
     print(f"log     {log_path}")
+    if run.state != "success":
+        print("again   the same command, any time: what ServiceNow took already is not sent twice")
 
 
 if __name__ == "__main__":

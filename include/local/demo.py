@@ -20,11 +20,11 @@ import requests
 from rich.console import Console
 
 from include.local.airflow import AirflowFailedError, LocalAirflow
-from include.local.check import Findings, IruFleet, RemovedApp, SignIn, compare, read_fleet, read_tables
+from include.local.check import Findings, IruFleet, SignIn, compare, read_fleet, read_tables
 from include.local.check.http import CheckFailedError
 from include.local.demo_tables import ledger_of_runs, tables_of_servicenow
 from include.local.environment import PROJECT_ROOT, STORAGE
-from include.local.fleet_change import change_fleet
+from include.local.fleet_change import change_fleet, removed_apps
 from include.local.processes import exit_on_signals
 from include.local.progress import RunFailedError, follow_run, make_console
 from include.local.rest import AirflowApiError
@@ -161,22 +161,11 @@ def _compare(stage: Stage, before: IruFleet) -> Findings:
     )
     tables = read_tables(sandbox.servicenow_url, sign_in)
     stage.console.print(tables_of_servicenow(tables))
-    findings = compare(after, tables, _removed(before, after))
+    findings = compare(after, tables, removed_apps(before, after))
     stage.console.print("[bold]Comparison[/] of ServiceNow with Iru, field by field, over both public APIs")
     for line in findings.lines():
         stage.console.print(f"   {line}", markup=False, soft_wrap=True)
     return findings
-
-
-def _removed(before: IruFleet, after: IruFleet) -> list[RemovedApp]:
-    """Return the apps that Iru listed before the change and no longer lists, on devices that are still there."""
-    here = {device.id for device in after.devices}
-    kept = {(app.device_id, app.identity, app.path) for app in after.apps if not app.removed}
-    return [
-        RemovedApp(device_id=app.device_id, name=app.name, path=app.path)
-        for app in before.apps
-        if app.device_id in here and (app.device_id, app.identity, app.path) not in kept
-    ]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Change the sandbox's fleet through its admin API."""
+"""Change the sandbox's fleet through its admin API, and tell what the change took away."""
 
 from typing import Any
 
 import requests
+
+from include.local.check import IruFleet, RemovedApp
 
 DEVICE_CHANGES = {
     "enroll": (5, "enrolled"),
@@ -34,6 +36,17 @@ def change_fleet(iru_url: str, *, devices: int, apps: int) -> str:
     response.raise_for_status()
     done = response.json()["changes"]
     return f"devices {_words(DEVICE_CHANGES, done)}; apps {_words(APP_CHANGES, done)}"
+
+
+def removed_apps(before: IruFleet, after: IruFleet) -> list[RemovedApp]:
+    """Return the apps that Iru listed before the change and no longer lists, on devices that are still there."""
+    here = {device.id for device in after.devices}
+    kept = {(app.device_id, app.identity, app.path) for app in after.apps if not app.removed}
+    return [
+        RemovedApp(device_id=app.device_id, name=app.name, path=app.path)
+        for app in before.apps
+        if app.device_id in here and (app.device_id, app.identity, app.path) not in kept
+    ]
 
 
 def _scaled(count: int, share: float) -> int:

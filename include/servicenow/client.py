@@ -24,7 +24,7 @@ class ServiceNowClient:
         self.settings = settings
         self.requests = RequestCount()
         self._retry = retry or RetryPolicy()
-        self._tokens = TokenSource(settings, self.requests, self._retry)
+        self._tokens = TokenSource(settings, self.requests)
         self._threads = threading.local()
         self._dated: tuple[float, float] | None = None
 
@@ -69,7 +69,7 @@ class ServiceNowClient:
 
     def check_sign_in(self) -> None:
         """Fetch a token and nothing else; SetupWrong says what the connection lacks."""
-        self._tokens.bearer()
+        self._retry.call(self._tokens.bearer, repeat_unsure=True, count=self.requests)
 
     def _send(self, method: str, path: str, **options: Any) -> tuple[Any, Mapping[str, str]]:
         token = self._tokens.bearer()

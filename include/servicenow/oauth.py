@@ -21,7 +21,6 @@ from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.servicenow.settings import ServiceNowSettings
 from include.web.address import is_loopback
 from include.web.hints import retry_after_s
-from include.web.retry import RetryPolicy
 from include.web.transport import CONNECT_TIMEOUT_S, RequestCount, new_session, send
 
 # Both libraries write request bodies and tokens to their debug logs.
@@ -34,19 +33,20 @@ _environment_lock = threading.Lock()
 
 
 class TokenSource:
-    """Holds one access token for all threads of a client and renews it when it ends."""
+    """Holds one access token for all threads of a client and renews it when it ends.
+
+    It asks once: whoever needs the token tries again as a whole, or tries would multiply.
+    """
 
     def __init__(
         self,
         settings: ServiceNowSettings,
         count: RequestCount,
-        retry: RetryPolicy,
         *,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._count = count
-        self._retry = retry
         self._now_s = now_s
         self._lock = threading.Lock()
         self._access_token = ""
@@ -68,7 +68,7 @@ class TokenSource:
             return self._access_token
 
     def _renew(self) -> None:
-        token = self._retry.call(self._fetch_once, repeat_unsure=True, count=self._count)
+        token = self._fetch_once()
         self._access_token = str(token["access_token"])
         self._refresh_token = str(token.get("refresh_token") or self._refresh_token)
         self._ends_at_s = self._now_s() + _life_s(token)

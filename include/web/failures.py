@@ -1,6 +1,7 @@
 """Say what to do about an exchange that failed before there was an answer to judge."""
 
 import ssl
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -11,8 +12,11 @@ _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 """A connection that was closed or reset, as TLS tells it; nothing is wrong with the certificate."""
 
 
-def explain(error: Exception, label: str) -> PipelineError:
-    """Return what to do about an exchange that failed; never its own text, which may show a token or an address."""
+def explain(error: Exception, label: str, url: str) -> PipelineError:
+    """Return what to do about an exchange that failed; never its own text, which may show a token or an address.
+
+    Of ``url`` no more than the host is told.
+    """
     if isinstance(error, requests.exceptions.SSLError):
         if isinstance(_root(error), _ENDED):
             return RetryLater(f"{label}: the encrypted connection ended early.", maybe_done=True)
@@ -34,7 +38,7 @@ def explain(error: Exception, label: str) -> PipelineError:
     if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
         return RetryLater(f"{label}: no connection ({type(error).__name__}).")
     if isinstance(error, requests.exceptions.ConnectionError):
-        return RetryLater(f"{label}: {_why(error)}.", maybe_done=not _refused(error))
+        return RetryLater(f"{label}: {_why(error, url)}", maybe_done=not _refused(error))
     return RetryLater(f"{label}: no complete answer ({type(error).__name__}).", maybe_done=True)
 
 
@@ -60,7 +64,10 @@ def _refused(error: Exception) -> bool:
     return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, url: str) -> str:
+    if not _refused(error):
+        return "the connection broke before a complete answer came."
+    host = urlsplit(url).netloc.rpartition("@")[2]
     if "NameResolutionError" in repr(error):
-        return "the host name could not be resolved"
-    return "connection refused" if _refused(error) else "the connection broke before a complete answer came"
+        return f"the host name {host} could not be resolved; check the connection's host."
+    return f"connection refused by {host}; is it up, and is the connection's host right?"

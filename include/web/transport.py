@@ -172,7 +172,7 @@ def exchange(
             ) as response:
                 yield response
         except (OSError, ValueError) as error:  # requests' own errors are both kinds
-            raise (late if deadline.passed else explain(error, label)) from None
+            raise (late if deadline.passed else explain(error, label, url)) from None
         except PipelineError:
             if deadline.passed:
                 raise late from None

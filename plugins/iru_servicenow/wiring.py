@@ -16,12 +16,16 @@ from iru_servicenow.retry import AsTold
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "iru-servicenow",
     "retries": 2,
-    "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=2),
     "retry_policy": AsTold(),
 }
+
+
+def default_args(settings: Settings) -> dict[str, Any]:
+    """Return what holds for every task of a DAG."""
+    return DEFAULT_ARGS | {"retry_delay": timedelta(seconds=settings.retry_delay_s)}
 
 
 def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[str, Param]:

@@ -82,11 +82,12 @@ def test_settings_are_read_from_the_environment():
         "STORAGE": "s3://bucket/x", "LEDGER": "postgresql+psycopg2://h/d", "MAPPING": "/etc/ours.toml",
         "DEVICES_SCHEDULE": "None", "APPS_SCHEDULE": " ", "MISSING_DEVICES": "report",
         "GUARDS": "many_changes=off", "MAX_ATTEMPTS": "3", "APPS_EXTRACT": "export",
+        "RETRY_DELAY_S": "5",
     }  # fmt: skip
     settings = Settings.from_environment({f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
     assert settings == Settings(
         "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report",
-        GuardLimits(many_changes=None), 3, "export",
+        GuardLimits(many_changes=None), 3, "export", 5,
     )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def test_settings_are_read_from_the_environment():
         ("GUARDS", "many_removals=10", "IRU_SERVICENOW_GUARDS"),
         ("MAX_ATTEMPTS", "0", "IRU_SERVICENOW_MAX_ATTEMPTS is '0'"),
         ("MAX_ATTEMPTS", "many", "IRU_SERVICENOW_MAX_ATTEMPTS"),
+        ("RETRY_DELAY_S", "0.5", "IRU_SERVICENOW_RETRY_DELAY_S"),
         ("APPS_EXTRACT", "csv", "IRU_SERVICENOW_APPS_EXTRACT.*pages, export"),
     ],
 )

@@ -54,8 +54,7 @@ def client_of(url: str, waits: list[float] | None = None, **changes) -> ServiceN
 
 def source_of(url: str, now: list[float], **changes) -> TokenSource:
     """Return a token source with a clock of the test's own."""
-    policy = RetryPolicy(sleep=lambda _: None)
-    return TokenSource(settings(url, **changes), RequestCount(), policy, now_s=lambda: now[0])
+    return TokenSource(settings(url, **changes), RequestCount(), now_s=lambda: now[0])
 
 
 def test_the_password_grant_sends_what_the_documentation_lists():
@@ -240,6 +239,16 @@ def test_a_token_endpoint_that_answers_nonsense_is_one_clear_error(reply, kind):
         client_of(server.url).check_sign_in()
 
 
+def test_tries_do_not_multiply_when_no_token_is_to_be_had():
+    """While an instance is down, a request asks for a token as often as the policy allows tries, not their square."""
+    with serving(in_turn(Reply(status=503))) as server:
+        for request in (lambda client: client.get("table/x"), ServiceNowClient.check_sign_in):
+            before = len(server.asked)
+            with pytest.raises(RetryLater):
+                request(client_of(server.url))
+            assert len(server.asked) - before == RetryPolicy().attempts
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_credentials_are_not_carried_to_another_address(status):
     """A redirect of the token endpoint is not followed: 307 would hand the password to whoever it names."""
@@ -332,7 +341,7 @@ def test_a_connection_that_was_never_made_is_tried_again_also_for_writes():
     with serving(tokens(1800)) as server:
         client = client_of(server.url, waits)
         client.check_sign_in()
-    with pytest.raises(RetryLater, match="connection refused"):
+    with pytest.raises(RetryLater, match=r"connection refused by 127\.0\.0\.1:\d+; is it up"):
         client.post("import/t/insertMultiple", b"{}", read=lambda body: body, recall=nowhere)
     assert len(waits) == 5
 

@@ -1,14 +1,18 @@
 """What the terminal shows of a run."""
 
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from include.local.console import render, secrets_of_environment
+import include
+from include.errors import PipelineError
+from include.local.console import ON_PURPOSE, render, secrets_of_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,16 +58,16 @@ def test_airflow_talking_to_itself_is_left_out(line: str) -> None:
     assert render(line) is None
 
 
-def test_an_error_names_its_type_and_the_line_of_our_code() -> None:
-    """A failure says what happened and where in this project, without Airflow's own frames."""
+def test_an_unforeseen_error_names_its_type_and_the_line_of_our_code() -> None:
+    """A defect says what happened and where in this project, without Airflow's own frames."""
     frames = [
         {"filename": f"{ROOT}/.venv/lib/site-packages/airflow/x.py", "lineno": 1, "name": "run"},
         {"filename": f"{ROOT}/include/loading/load.py", "lineno": 7, "name": "send"},
     ]
-    failure = {"exc_type": "SetupWrong", "exc_value": "no such column", "frames": frames}
+    failure = {"exc_type": "KeyError", "exc_value": "no such column", "frames": frames}
     shown = render(entry("Task failed with exception", "task", level="error", exception=[failure]))
     assert shown is not None
-    assert shown.splitlines()[1:] == ["    SetupWrong: no such column", "      at include/loading/load.py:7 in send"]
+    assert shown.splitlines()[1:] == ["    KeyError: no such column", "      at include/loading/load.py:7 in send"]
 
 
 def test_plain_lines_pass_unchanged() -> None:
@@ -117,3 +121,37 @@ def test_the_course_of_a_run_is_shown() -> None:
     )
     event = entry(f"No tasks to run. unrunnable tasks: {waiting}", logger, level="warning")
     assert render(event) == "   waiting to try load.apps again"
+
+
+def test_a_failure_on_purpose_is_its_message_alone() -> None:
+    """A message that says what to do is not buried under the lines of code that it came through."""
+    frames = [{"filename": f"{ROOT}/include/web/retry.py", "lineno": 53, "name": "call"}]
+    raised = [{"exc_type": "RetryLater", "exc_value": "connection refused by x", "frames": frames}]
+    line = entry("Task failed with exception", "task", level="error", exception=raised)
+    assert render(line) == "03:34:12  ERROR: connection refused by x"
+
+
+def test_every_error_of_the_pipelines_own_is_known_by_name() -> None:
+    """An error that is added to the pipeline later is shown like the others, without its lines of code."""
+    for module in pkgutil.walk_packages(include.__path__, "include."):
+        if not module.name.startswith(("include.sandbox", "include.local")):
+            importlib.import_module(module.name)
+    kinds = [PipelineError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {kind.__name__ for kind in kinds[1:]} - ON_PURPOSE == set()
+
+
+def test_what_the_report_has_just_told_is_not_told_again(tmp_path: Path) -> None:
+    """The report's reason of a failed run stands in the terminal once, not again as the last task's own failure."""
+    raised = [{"exc_type": "AirflowFailException", "exc_value": "plan: the guard struck", "frames": []}]
+    report = entry("a table\nFAILED: plan: the guard struck", "iru_servicenow.tasks")
+    failure = entry("Task failed with exception", "task", level="error", exception=raised)
+    script = (
+        "import sys; from pathlib import Path; from include.local.console import Console\n"
+        "with Console(Path(sys.argv[1])):\n    print(sys.argv[2])\n    print(sys.argv[3])\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "log"), report, failure]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.count("the guard struck") == 1
+    assert "the guard struck" in (tmp_path / "log").read_text().splitlines()[1]

@@ -79,7 +79,7 @@ def test_a_failed_run_exits_1_and_says_why(home: Path) -> None:
     """CONF reaches the run's params, and the failure's reason reaches the terminal."""
     result = make_dag(home, "throw_away", '{"fail": true}')
     assert result.returncode == 1, result.stderr
-    assert "AirflowFailException: asked to fail" in result.stdout
+    assert "ERROR: asked to fail" in result.stdout
     assert "throw_away failed" in result.stdout
 
 
