@@ -14,7 +14,7 @@ from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.partner import dangling_in
 from include.inventory.run import Run, Services
-from include.inventory.run_registry import ASK_AGAIN_S, KnownRun, RunRegistry
+from include.inventory.run_registry import KnownRun, RunRegistry
 from include.inventory.settle import settle_feed
 from include.loading.load import ask_again
 from include.loading.receipts import Receipts
@@ -39,9 +39,7 @@ def recover(
     for known in registry.open_runs():
         if known.run_id == run_id:
             if _ask(run, services, registry, known):
-                raise RetryLater(
-                    "Rows that an earlier try of this run sent are not transformed yet.", after_s=ASK_AGAIN_S
-                )
+                raise RetryLater("Rows that an earlier try of this run sent are not transformed yet.")
             continue
         root = open_folder(known.folder)
         if not (root / "run.json").exists():

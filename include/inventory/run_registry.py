@@ -17,10 +17,9 @@ from include.inventory.ledger import Pair
 from include.inventory.processes import Process, is_alive, this_process
 
 BETWEEN_STAGES = timedelta(seconds=60)
-"""A run whose next stage does not begin for so long has been given up."""
+"""A run whose next stage does not begin for so long, beyond the pause before a retry, has been given up."""
 WITHOUT_A_BEAT = timedelta(hours=2)
 """A stage of another host counts as dead after so long; no stage may run longer (execution_timeout)."""
-ASK_AGAIN_S = 30.0
 
 _KEPT_RUNS = 1000
 _TIME = "%Y-%m-%d %H:%M:%S.%f"
@@ -44,6 +43,7 @@ _runs = sa.Table(
     sa.Column("stage", sa.String(60), nullable=False),
     sa.Column("in_stage", sa.Boolean, nullable=False),
     sa.Column("beat_at", sa.String(26), nullable=False, comment="UTC; when the stage began or ended"),
+    sa.Column("pause_s", sa.Float, comment="how long its failed stage may wait until it is tried again; null is 0"),
     sa.UniqueConstraint("source", "target", "name", "turn"),
 )
 
@@ -63,6 +63,7 @@ class KnownRun:
     stage: str
     in_stage: bool
     beat_at: datetime
+    pause_s: float = 0.0
 
 
 class RunRegistry:
@@ -102,7 +103,7 @@ class RunRegistry:
                     row = {**self._of, "run_id": run_id, "same_process": False, **values}
                     connection.execute(sa.insert(_runs).values(row))
         except sa.exc.IntegrityError:  # another run took the same turn
-            raise RetryLater("Another run has begun at the same moment.", after_s=ASK_AGAIN_S) from None
+            raise RetryLater("Another run has begun at the same moment.") from None
 
     def enter(self, run_id: str, stage: str) -> None:
         """Begin a stage. Raises RunUnsafe when another run has begun since, RetryLater while the run's own is at work.
@@ -125,9 +126,9 @@ class RunRegistry:
         if not changed:
             raise self._lost(self._find(run_id) or mine)
 
-    def leave(self, run_id: str) -> None:
-        """End the stage that is under way."""
-        self._write(self._where(run_id).values(in_stage=False, beat_at=self._stamp()))
+    def leave(self, run_id: str, *, pause_s: float = 0.0) -> None:
+        """End the stage that is under way; ``pause_s`` is how long it may take until it is tried again, in seconds."""
+        self._write(self._where(run_id).values(in_stage=False, beat_at=self._stamp(), pause_s=pause_s))
 
     def release(self, run_id: str) -> None:
         """End a run; another one may begin."""
@@ -167,7 +168,7 @@ class RunRegistry:
             return
         if not last.in_stage:
             died = last.same_process and here and not is_alive(last.process)
-            ended = died or age > BETWEEN_STAGES
+            ended = died or age > BETWEEN_STAGES + timedelta(seconds=last.pause_s)
         else:
             ended = not is_alive(last.process) if here else age > WITHOUT_A_BEAT
         if not ended:
@@ -186,7 +187,7 @@ class RunRegistry:
 
     def _stage(self, stage: str) -> dict[str, Any]:
         process = {"host": self._me.host, "pid": self._me.pid, "process_start": self._me.started_s}
-        return {**process, "stage": stage, "in_stage": True, "beat_at": self._stamp()}
+        return {**process, "stage": stage, "in_stage": True, "beat_at": self._stamp(), "pause_s": 0.0}
 
     def _stamp(self) -> str:
         return self._now().strftime(_TIME)
@@ -220,10 +221,11 @@ class RunRegistry:
 def _at_work(run: KnownRun) -> RetryLater:
     since = run.beat_at.strftime("%Y-%m-%d %H:%M:%S")
     where = f"stage {run.stage}" if run.in_stage else f"after stage {run.stage}"
+    if run.pause_s and not run.in_stage:
+        where = f"stage {run.stage} failed and is tried again within {run.pause_s:.0f} s"
     return RetryLater(
         f"Run {run.run_id} is under way ({where}, since {since} UTC, process {run.process.pid} on {run.process.host}). "
-        "Two runs at once could send the same rows twice, so this one waits.",
-        after_s=ASK_AGAIN_S,
+        "Two runs at once could send the same rows twice, so this one does not begin before that one has ended."
     )
 
 
@@ -240,4 +242,5 @@ def _known(row: Any) -> KnownRun:
         stage=row["stage"],
         in_stage=bool(row["in_stage"]),
         beat_at=datetime.strptime(row["beat_at"], _TIME).replace(tzinfo=UTC),
+        pause_s=row["pause_s"] or 0.0,
     )

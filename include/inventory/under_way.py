@@ -1,5 +1,6 @@
 """One stage of a run under way: alone, noted, and with the reason of its failure kept for the report."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,14 +12,25 @@ class UnderWay:
     """Wraps a stage: ``with UnderWay(folder, registry, run_id, "plan"): …``.
 
     Entering raises RunUnsafe when another run has begun since, RetryLater while the run is at work elsewhere. What an
-    earlier try of the stage told is forgotten, so that the report never takes it for this one's.
+    earlier try of the stage told is forgotten, so that the report never takes it for this one's. ``pause_s`` says after
+    a failure how long it may take until the stage is tried again, in seconds, 0 for never: the run is not given up
+    before.
     """
 
-    def __init__(self, folder: RunFolder, registry: RunRegistry, run_id: str, stage: str) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        registry: RunRegistry,
+        run_id: str,
+        stage: str,
+        *,
+        pause_s: Callable[[Exception], float] = lambda _: 0.0,
+    ) -> None:
         self._folder = folder
         self._registry = registry
         self._run_id = run_id
         self._stage = stage
+        self._pause_s = pause_s
 
     def __enter__(self) -> Self:
         self._registry.enter(self._run_id, self._stage)
@@ -30,5 +42,6 @@ class UnderWay:
     ) -> None:
         if error:
             self._folder.note_failure(self._stage, error)
-        self._registry.leave(self._run_id)
+        pause_s = self._pause_s(error) if isinstance(error, Exception) else 0.0
+        self._registry.leave(self._run_id, pause_s=pause_s)
         self._registry.shut()

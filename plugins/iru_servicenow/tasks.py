@@ -19,6 +19,7 @@ from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.retry import pause_s
 from iru_servicenow.under_way import ledger, open_run, pair, registry, rules, run_id, under_way
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def prepare(source: SourceName, feeds: list[str], **context: Any) -> str:
     folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
     runs = registry(source)
     runs.take(own_id, str(folder.root))
-    with UnderWay(folder, runs, own_id, "prepare"):
+    with UnderWay(folder, runs, own_id, "prepare", pause_s=pause_s):
         run = Run(source, params, mapping, folder, rules(settings))
         run.note(dag_id=dag_id, run_id=own_id, pair=(services.source, services.target))
     log.info("%s -> %s, mode %s, feeds %s.", services.source, services.target, params.mode, ", ".join(params.feeds))

@@ -14,13 +14,14 @@ from include.inventory.under_way import UnderWay
 from include.storage import read_json
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.retry import pause_s
 
 
 @contextmanager
 def under_way(folder_uri: str, stage: str) -> Iterator[Run]:
     """Open the run of a folder for one stage; RunUnsafe when another run has begun since."""
     run = open_run(folder_uri)
-    with UnderWay(run.folder, registry(run.source), run_id(run), stage):
+    with UnderWay(run.folder, registry(run.source), run_id(run), stage, pause_s=pause_s):
         yield run
 
 

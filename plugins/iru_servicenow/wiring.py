@@ -11,13 +11,13 @@ from include.inventory.mapping import Feed
 from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
 from include.inventory.settings import Settings
 from iru_servicenow.operators.feed_load import FeedLoadOperator
-from iru_servicenow.retry import AsTold
+from iru_servicenow.retry import MAX_RETRY_DELAY, AsTold
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "iru-servicenow",
     "retries": 2,
     "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
+    "max_retry_delay": MAX_RETRY_DELAY,
     "execution_timeout": timedelta(hours=2),
     "retry_policy": AsTold(),
 }

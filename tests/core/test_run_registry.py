@@ -68,12 +68,12 @@ def other(**changes) -> Process:
 
 
 def test_a_second_run_waits_for_the_first(tmp_path, clock):
-    """While a run is under way, another one is told which, where and since when, and when to ask again."""
+    """While a run is under way, another one is told which, where and since when."""
     first, second = registry(tmp_path, clock), registry(tmp_path, clock, other())
     first.take("r1", "/runs/r1")
     with pytest.raises(RetryLater, match=r"Run r1 is under way \(stage prepare, since 2026-01-01 00:00:00") as caught:
         second.take("r2", "/runs/r2")
-    assert caught.value.after_s == 30
+    assert caught.value.after_s is None
     first.release("r1")
     second.take("r2", "/runs/r2")
 
@@ -113,6 +113,20 @@ def test_a_run_between_stages_is_given_up_after_a_minute(tmp_path, clock):
     with pytest.raises(RetryLater, match="after stage prepare"):
         registry(tmp_path, clock).take("r2", "f")
     clock.pass_(seconds=1)
+    registry(tmp_path, clock).take("r2", "f")
+
+
+def test_a_run_that_waits_for_its_retry_is_not_given_up(tmp_path, clock):
+    """Whoever looks at a plan while a load waits for ServiceNow to come back does not end the load."""
+    mine = registry(tmp_path, clock, other())
+    mine.take("r1", "f")
+    failing = UnderWay(RunFolder(tmp_path), mine, "r1", "plan", pause_s=lambda error: 600.0 if error.args else 0.0)
+    with pytest.raises(RetryLater, match="down"), failing:
+        raise RetryLater("down")
+    clock.pass_(seconds=659)
+    with pytest.raises(RetryLater, match="stage plan failed and is tried again within 600 s"):
+        registry(tmp_path, clock).take("r2", "f")
+    clock.pass_(seconds=2)
     registry(tmp_path, clock).take("r2", "f")
 
 

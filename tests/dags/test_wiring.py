@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import RetryAction, RetryDecision
+from iru_servicenow import retry
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 from iru_servicenow.wiring import DEFAULT_ARGS
 
@@ -32,6 +34,28 @@ def test_a_server_that_says_when_is_asked_again_then() -> None:
     """Airflow waits as long as a server asked for, up to ServiceNow's hour, instead of its own half minute."""
     decision: RetryDecision = DEFAULT_ARGS["retry_policy"].evaluate(RetryLater("x", after_s=3600), 1, 3)
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("error", "try_number", "pause"),
+    [
+        (RetryLater("x"), 1, 60),
+        (RetryLater("x"), 2, 120),
+        (RetryLater("x"), 3, 0),
+        (RetryLater("x", after_s=45), 1, 45),
+        (RetryLater("x", after_s=3600), 1, 600),
+        (SetupWrong("x"), 1, 0),
+    ],
+    ids=str,
+)
+def test_how_long_a_failed_stage_may_wait_is_known(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, try_number: int, pause: float
+) -> None:
+    """A run is held for as long as its retry may take, and not at all after its last try."""
+    task = SimpleNamespace(retry_delay=timedelta(seconds=30))
+    context = {"ti": SimpleNamespace(try_number=try_number, max_tries=2), "task": task}
+    monkeypatch.setattr(retry, "get_current_context", lambda: context)
+    assert retry.pause_s(error) == pause
 
 
 def test_the_mappings_labels_reach_the_load_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
