@@ -22,8 +22,8 @@ class Case:
     """One fault, or several of one kind, in a run.
 
     ``says`` maps a way of loading to the words that the first run fails with, "*" means both; what is not named heals.
-    ``refused``: rows that ServiceNow refuses in the first run. ``twice``: rows may be transformed a second time, which
-    changes nothing. ``drifts``: the fleet itself changes meanwhile.
+    ``refused``: rows that ServiceNow refuses in the first run, ``unstored`` of them without a staging row. ``twice``:
+    rows may be transformed a second time, which changes nothing. ``drifts``: the fleet itself changes meanwhile.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Case:
     set_up: Mapping[str, Any] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
+    unstored: int = 0
     twice: bool = False
     drifts: bool = False
     apps_extract: str = "pages"
@@ -68,7 +69,7 @@ _PASSING: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("error_503", {"after": True, "body": "html"}),
     ("html_200", {}),
     ("html_200", {"after": True}),
-    ("refused", {"for_s": 0.2}),
+    ("refused", {"for_s": 0.1}),
     ("reset_before", {}),
     ("reset_after", {}),
     ("timeout", {"hang_s": 2.0}),
@@ -154,7 +155,9 @@ def _rows_of_servicenow() -> Iterator[Case]:
             sources = BOTH if table == STAGING_APPS else ("devices",)
             yield Case(name=f"{kind} in {table.rpartition('_')[2]}", faults=(one,), refused={state: 2}, sources=sources)
     too_large = fault("servicenow", "row_too_large", match=computer, nth=[3])
-    yield Case(name="row_too_large", faults=(too_large,), refused={"error": 1}, methods=("insert_multiple",))
+    yield Case(
+        name="row_too_large", faults=(too_large,), refused={"error": 1}, unstored=1, methods=("insert_multiple",)
+    )
 
 
 def _transforms_of_servicenow() -> Iterator[Case]:
@@ -169,7 +172,8 @@ def _transforms_of_servicenow() -> Iterator[Case]:
     yield Case(name="completes_with_errors", faults=(fault("servicenow", "completes_with_errors", times=9),))
     deleted = fault("servicenow", "set_deleted", match=STAGING_MDM)
     yield Case(name="set_deleted", faults=(deleted,), twice=True, methods=("insert_multiple",))
-    yield Case(name="counters_lag", faults=(fault("servicenow", "counters_lag", reads=2, times=4),))
+    lag = fault("servicenow", "counters_lag", reads=2, times=4)
+    yield Case(name="counters_lag", faults=(lag,), methods=("insert_multiple",))
     cancelled = fault("servicenow", "quota_cancelled", match=STAGING_COMPUTER)
     synchronous = {"servicenow.insert_multiple_synchronous": True}
     yield Case(name="quota_cancelled", faults=(cancelled,), set_up=synchronous)

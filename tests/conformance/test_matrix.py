@@ -60,7 +60,7 @@ def flow_of(sandbox: Sandbox, root: Path, method: str, apps_extract: str) -> Flo
             table="-", key_columns=("-",), method=method, chunk_rows=5, concurrency=3, transform_timeout_s=2.0,
             lost_answer_wait_s=1.0,
         ),
-        retry=RetryPolicy(first_wait_s=0.02, longest_wait_s=0.3),
+        retry=RetryPolicy(first_wait_s=0.05, longest_wait_s=0.5),
         rules=Rules(apps_extract=apps_extract),
     )  # fmt: skip
 
@@ -147,6 +147,7 @@ def _check_verdicts(sandbox: Sandbox, root: Path, case: Case) -> None:
         for counts in json.loads(path.read_text())["feeds"].values():
             verdicts.update({name: counts[name] for name in OUTCOMES})
             verdicts.update({"processed": counts["removed"]})
+    verdicts.subtract({"error": case.unstored})
     counters = requests.get(f"{sandbox.servicenow.url}/_sandbox/counters", timeout=10).json()
     states = Counter[str]()
     for by_state in counters["rows_by_state"].values():
