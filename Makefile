@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # CONF may hold any character, also "$", so make must not expand it; recipes read it from the environment.
 override CONF := $(value CONF)
 export CONF
-export DAG DEVICES APPS SEED ARGS
+export DAG DEVICES APPS SEED SEEDS PART ARGS
 
 VENV_PYTHON := .venv/bin/python
 
@@ -52,8 +52,8 @@ dag: setup ## One run to its end in this process: DAG=iru_devices [CONF='{"mode"
 sandbox: setup ## The sandbox of both APIs alone, until Ctrl-C [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.sandbox serve --devices "$${DEVICES:-500}" --apps-per-device "$${APPS:-40}" --seed "$${SEED:-7}" $(ARGS)
 
-bench: ## The benchmarks: not there yet
-	@echo "make bench: there are no benchmarks yet."
+bench: setup ## Long runs and measurements, into bench/results.json [PART=chaos DEVICES=10000 SEEDS=10]
+	@"$(VENV_PYTHON)" -m bench $${PART:+--part "$$PART"} $${DEVICES:+--devices "$$DEVICES"} $${SEEDS:+--seeds "$$SEEDS"} $(ARGS)
 
 lint: setup-dev ## Style, format and types
 	@"$(VENV_PYTHON)" -m ruff check .

@@ -5,7 +5,7 @@ A run that was killed goes on where it was when it is started again with the sam
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from include.inventory.conclude import conclude, stopped_at
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import Feed, FeedMapping, SourceName, load_mapping
 from include.inventory.params import RunParams
-from include.inventory.recover import has_open, recover
+from include.inventory.recover import has_open, recover, spec_of
 from include.inventory.report import Report
 from include.inventory.run import Rules, Run, Services
 from include.inventory.run_folder import RunFolder
@@ -77,16 +77,14 @@ class Flow:
             stage(f"load-{feed.name}", lambda feed=feed: self._load(run, feed, loads), again=True)
 
     def _plan(self, run: Run, run_id: str, registry: RunRegistry) -> None:
-        services = Services(self._ledger(), iru=self.connect_iru, servicenow=self.connect_servicenow)
+        services = Services(self._ledger(), iru=self.connect_iru, servicenow=self.connect_servicenow, loads=self.spec)
         run_plan(run, services, in_flight=recover(run, services, registry, run_id=run_id, open_folder=Path))
 
     def _load(self, run: Run, feed: Feed, loads: dict[str, dict[str, Any]]) -> None:
         path = run.folder.to_send(feed.name)
         if not len(read_frame(path)):
             return
-        spec = replace(
-            self.spec, table=feed.staging_table, key_columns=feed.key, labels=feed.labels, may_be_cut=feed.may_be_cut
-        )
+        spec = spec_of(feed, self.spec)
         told = load_frame(self.connect_servicenow(), spec, path, waiting=self.waiting)
         loads[feed.name] = {"requests": told.requests, "retries": told.retries, "waited_s": told.waited_s}
 

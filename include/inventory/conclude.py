@@ -6,6 +6,7 @@ from typing import Any
 
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
+from include.inventory.partner import dangling_in
 from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
 from include.inventory.run import Run
@@ -116,7 +117,9 @@ def _settle(
         return Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0), listed
     verdicts = Receipts(run.folder.to_send(feed.name)).read_verdicts()
     run_id, newer_runs = settling
-    return settle_feed(ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs), listed
+    dangling = dangling_in(run, feed, ledger)
+    settled = settle_feed(ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs, dangling=dangling)
+    return settled, listed
 
 
 def _why_not_sent(run: Run, stopped_at: str) -> str:

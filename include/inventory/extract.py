@@ -1,13 +1,14 @@
 """Fetch the pages of a source, keep them as received, and say whether they are all there."""
 
 import logging
+import time
 from collections.abc import Collection as Names
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from include.errors import AnswerUnusable, RunUnsafe, SetupWrong
 from include.inventory.mapping import SourceName
-from include.inventory.page_files import Stored, store_walk
+from include.inventory.page_files import Stored, forget_walk, last_page_at_s, store_walk
 from include.inventory.quota_guard import IRU_QUOTA, require_quota
 from include.inventory.run_folder import RunFolder
 from include.inventory.source_fields import PRISM_PREFIX
@@ -18,7 +19,7 @@ from include.iru.export import iter_export
 from include.iru.prism import iter_prism
 from include.iru.quota import ExtractMethod
 from include.iru.walk import WalkBroken
-from include.storage import StoragePath
+from include.storage import StoragePath, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ SOURCES: dict[SourceName, tuple[str, ...]] = {"devices": ("devices", "device_inf
 
 INCOMPLETE_EXTRACT = "incomplete_extract"
 """The guard of this stage, as the param ``lift_guards`` names it."""
+
+GO_ON_WITHIN_S = 600.0
+"""An extract that was interrupted goes on with its pages when the last one is not older; else it begins anew."""
 
 _DERIVED = {"app_identity": ("name", "bundle_id")}
 
@@ -70,17 +74,20 @@ def extract(
     """Write every page of a source's collections below ``folder`` and return what was found.
 
     ``method`` "export" reads Prism by its CSV export, which has to have ``fields`` (empty: every field of its pages),
-    and falls back to pages where the tenant gives none. RunUnsafe when Iru's hourly quota is too small.
+    and falls back to pages where the tenant gives none. An extract that was interrupted a moment ago goes on where it
+    was: to the fleet that is a slow walk. RunUnsafe when Iru's hourly quota is too small.
     """
     counts = {name: _count(client, name) for name in SOURCES[source] if name != "devices"}
     predicted = require_quota(client.quota, source, counts, method=method, lifted=IRU_QUOTA in lift_guards)
-    stored = {name: _store(client, name, folder.pages(name), method, fields) for name in SOURCES[source]}
+    counts, go_on = _begin(folder, source, method, counts)
+    stored = {name: _store(client, name, folder.pages(name), method, fields, go_on=go_on) for name in SOURCES[source]}
     found = {name: _collection(client, name, stored[name], counts.get(name)) for name in stored}
     if "devices" in found:
         found["devices"] = _sweep(client, folder.pages("devices"), stored, found["devices"])
     for name, collection in found.items():
         expected = "" if collection.expected is None else f" (Iru counts {collection.expected})"
         log.info("Extracted %d rows of %s in %d pages%s.", collection.rows, name, collection.pages, expected)
+    _end(folder, source)
     return Extracted(found, predicted)
 
 
@@ -100,15 +107,37 @@ def require_complete(found: Mapping[str, Collection], *, lifted: bool) -> None:
         log.warning("%sThe guard %s is lifted: going on without removals.", message, INCOMPLETE_EXTRACT)
 
 
-def _store(client: IruClient, name: str, folder: StoragePath, method: ExtractMethod, fields: Names[str]) -> Stored:
+def _begin(
+    folder: RunFolder, source: SourceName, method: ExtractMethod, counts: dict[str, int | None]
+) -> tuple[dict[str, int | None], bool]:
+    """Return what Prism counted when this extract began, and whether it goes on with the pages of an earlier try."""
+    path = folder.extract_begun
+    begun = read_json(path) if path.exists() else {}
+    newest_s = max(last_page_at_s(folder.pages(name)) for name in SOURCES[source])
+    if begun.get("method") == method and time.time() - newest_s < GO_ON_WITHIN_S:
+        return dict(begun["counts"]), True
+    write_json(path, {"method": method, "counts": counts})
+    return counts, False
+
+
+def _end(folder: RunFolder, source: SourceName) -> None:
+    """Note that an extract is over, be it whole or not: the next try begins anew."""
+    folder.extract_begun.unlink()
+    for name in SOURCES[source]:
+        forget_walk(folder.pages(name))
+
+
+def _store(
+    client: IruClient, name: str, folder: StoragePath, method: ExtractMethod, fields: Names[str], *, go_on: bool
+) -> Stored:
     if name == "devices":
-        return store_walk(folder, client.iter_devices)
+        return store_walk(folder, client.iter_devices, go_on=go_on, by_offset=True)
     if method == "export":
         try:
-            return store_walk(folder, lambda: iter_export(client, name, fields=_prism_keys(fields)))
+            return store_walk(folder, lambda _: iter_export(client, name, fields=_prism_keys(fields)))
         except (ExportUnusable, WalkBroken) as error:
             log.warning("Reading %s page by page, because its export is of no use: %s", name, error)
-    return store_walk(folder, lambda: iter_prism(client, name))
+    return store_walk(folder, lambda mark: iter_prism(client, name, mark), go_on=go_on and method == "pages")
 
 
 def _prism_keys(fields: Names[str]) -> set[str]:

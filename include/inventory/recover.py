@@ -12,6 +12,7 @@ from include.errors import RetryLater
 from include.inventory.conclude import report_on
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
+from include.inventory.partner import dangling_in
 from include.inventory.run import Run, Services
 from include.inventory.run_registry import KnownRun, RunRegistry
 from include.inventory.settle import settle_feed
@@ -69,11 +70,15 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
         path = earlier.folder.to_send(feed.name)
         if not path.exists():
             continue
-        receipts, spec = Receipts(path), _spec(feed)
+        receipts, spec = Receipts(path), spec_of(feed, services.loads)
         positions = ask_again(services.servicenow, spec, path) if receipts.has_open() else frozenset[int]()
         to_send, verdicts = read_frame(path), receipts.read_verdicts()
         if len(verdicts):
-            settle_feed(services.ledger, feed, to_send, verdicts, run_id=known.run_id, newer_runs=newer_runs)
+            dangling = dangling_in(earlier, feed, services.ledger)
+            settle_feed(
+                services.ledger, feed, to_send, verdicts,
+                run_id=known.run_id, newer_runs=newer_runs, dangling=dangling,
+            )  # fmt: skip
         log.info(
             "Run %s, feed %s: %d of %d rows have their verdict, %d are not transformed yet.",
             known.run_id,
@@ -88,8 +93,10 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
     return in_flight
 
 
-def _spec(feed: Feed) -> LoadSpec:
-    return LoadSpec(table=feed.staging_table, key_columns=feed.key, labels=feed.labels, may_be_cut=feed.may_be_cut)
+def spec_of(feed: Feed, loads: LoadSpec) -> LoadSpec:
+    """Return how a feed is loaded, where ``loads`` says what all feeds share."""
+    own = {"table": feed.staging_table, "key_columns": feed.key, "labels": feed.labels, "may_be_cut": feed.may_be_cut}
+    return replace(loads, **own)  # type: ignore[arg-type]  # each value has its field's type
 
 
 def _report(earlier: Run, ledger: Ledger, registry: RunRegistry, known: KnownRun, *, by: str) -> None:

@@ -12,8 +12,9 @@ from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
 from include.iru.client import IruClient
+from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
-from include.storage import StoragePath, read_json, write_json
+from include.storage import StoragePath, read_frame, read_json, write_json
 from include.web.transport import RequestCount
 
 
@@ -51,6 +52,16 @@ class Run:
         """When a row that was refused again and again is not sent."""
         return ParkingRule(self.rules.max_attempts, self.params.release_parked)
 
+    def partner_of(self, feed: Feed) -> Feed | None:
+        """Return the feed whose rows a feed's rows refer to, where this run sends both."""
+        return next((each for each in self.feeds if each.name == feed.partner), None)
+
+    def sent_keys(self, feed: str) -> frozenset[str]:
+        """Return the keys of the rows that this run plans to send of one of its feeds; of other feeds none."""
+        path = self.folder.to_send(feed)
+        planned = feed in [each.name for each in self.feeds] and path.exists()
+        return frozenset(map(str, read_frame(path)["_key"])) if planned else frozenset()
+
     @classmethod
     def read(cls, root: StoragePath, mapping: FeedMapping, rules: Rules) -> "Run":
         """Return the run whose folder this is, as its first task noted it."""
@@ -65,12 +76,21 @@ class Run:
 
 
 class Services:
-    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them."""
+    """What planning may ask: the ledger, and both APIs, connected only when something is asked of them.
+
+    ``loads`` says how runs load, their feeds' own tables and keys aside, to ask about what earlier ones sent.
+    """
 
     def __init__(
-        self, ledger: Ledger, *, iru: Callable[[], IruClient], servicenow: Callable[[], ServiceNowClient]
+        self,
+        ledger: Ledger,
+        *,
+        iru: Callable[[], IruClient],
+        servicenow: Callable[[], ServiceNowClient],
+        loads: LoadSpec | None = None,
     ) -> None:
         self.ledger = ledger
+        self.loads = loads or LoadSpec(table="any", key_columns=("any",))
         self._connect_iru = iru
         self._connect_servicenow = servicenow
 

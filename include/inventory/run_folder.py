@@ -21,6 +21,11 @@ class RunFolder:
         """The folder of a source's pages as received (extract)."""
         return self.root / "extract" / source
 
+    @property
+    def extract_begun(self) -> StoragePath:
+        """What an extract that has not come to its end began with (extract)."""
+        return self.root / "extract" / "begun.json"
+
     def rows(self, feed: str) -> StoragePath:
         """The valid staging rows of a feed (shape)."""
         return self.root / "shape" / feed / "rows.parquet"

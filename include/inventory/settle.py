@@ -1,6 +1,6 @@
 """Take ServiceNow's verdicts into the ledger and count every row of a feed exactly once."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ COUNTS = (
 
 _CONFIRMED = ("inserted", "updated", "processed")
 _NO_CHANGE = "no field values changed"
+_HANGS = "its computer was not taken; it goes again with it"
 _NO_REASON = "servicenow gave no reason"
 
 
@@ -40,25 +41,29 @@ def settle_feed(
     *,
     run_id: str,
     newer_runs: Collection[str] = (),
+    dangling: Callable[[pd.DataFrame], pd.Series] | None = None,
 ) -> Counted:
     """Write the ledger's entries for every row that was sent and return the counts of these rows.
 
     ``to_send`` is the plan's frame, ``verdicts`` the load's (row, outcome, message, import_set). Planned rows without a
     verdict were not sent; they are held. Running it again for the same run changes nothing. What one of ``newer_runs``
-    wrote stays: it knows better what ServiceNow holds.
+    wrote stays: it knows better what ServiceNow holds. ``dangling`` tells which rows refer to one that ServiceNow did
+    not take: they go again once it does, however often that takes.
     """
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
     known = ledger.read(feed.name)
     later = known.loc[known["run_id"].isin(list(newer_runs)), "key"]
+    hangs = dangling(answered) if dangling else pd.Series(False, index=answered.index)
+    answered = answered.assign(_confirmed=is_confirmed(answered) & ~hangs, _hangs=hangs)
     ledger.write(feed.name, _entries(answered[~answered["_key"].isin(later)], known, run_id))
     listed = answered["_row"] >= 0
     outcomes = answered.loc[listed, "outcome"].value_counts()
     counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}
     counts["held"] = int(((sent["_row"] >= 0) & sent["outcome"].isna()).sum())
-    confirmed = is_confirmed(answered)
+    confirmed = answered["_confirmed"]
     counts["removed"] = int((~listed & confirmed).sum())
-    refused = answered[~confirmed]
+    refused = answered[~confirmed].assign(message=lambda rows: rows["message"].mask(rows["_hangs"], _HANGS))
     refusals = {str(message): int(n) for message, n in refused["message"].value_counts().items()}
     not_sent = int(sent["outcome"].isna().sum())
     return Counted(counts, refusals, int((~listed & ~confirmed).sum()), not_sent)
@@ -93,10 +98,8 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
     before = {str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in ours.to_dict("records")}
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     names = ["_key", "_hash", "_payload", "_action", "_released", "outcome", "message", "import_set"]
-    for values, confirmed in zip(
-        answered[names].itertuples(index=False, name=None), is_confirmed(answered), strict=True
-    ):
-        key, row_hash, payload, action, released, outcome, message, import_set = values
+    for values in answered[[*names, "_confirmed", "_hangs"]].itertuples(index=False, name=None):
+        key, row_hash, payload, action, released, outcome, message, import_set, confirmed, hangs = values
         last = before.get(key)
         yield Entry(
             key=key,
@@ -105,7 +108,7 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
             active=action not in ("remove", "retire") if confirmed else bool(last["active"]) if last else True,
             verdict=outcome,
             message=message,
-            attempts=0 if confirmed else 1 if released else _attempts(last, row_hash, run_id),
+            attempts=0 if confirmed or hangs else 1 if released else _attempts(last, row_hash, run_id),
             import_set=import_set,
             run_id=run_id,
             tried_at=now,

@@ -159,7 +159,8 @@ def _partner(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[i
         return None
     partner = run.mapping.feeds[feed.partner]
     known = services.ledger.read(partner.name)
-    return lambda rows: waiting_rows(rows, partner, known, services.servicenow)
+    coming = run.sent_keys(partner.name)
+    return lambda rows: waiting_rows(rows, partner, known, services.servicenow, coming=coming)
 
 
 def _prepare_to_send(

@@ -11,7 +11,7 @@ from typing import Any
 from include.errors import AnswerUnusable
 from include.iru.judge import NotFound, judge
 from include.iru.quota import PAGE_ROWS, Quota, read_quota
-from include.iru.walk import Repeated, Walk
+from include.iru.walk import Bookmark, Repeated, Walk
 from include.web.pace import Pace
 from include.web.retry import RetryPolicy
 from include.web.transport import CONNECT_TIMEOUT_S, Bearer, RequestCount, new_session, send
@@ -69,9 +69,10 @@ class IruClient:
         """Return the JSON of ``POST /api/v1/<path>``, for calls that do no harm when they are done twice."""
         return self.retry.call(lambda: self._send("POST", path, json=body), repeat_unsure=True, count=self.requests)
 
-    def iter_devices(self) -> Iterator[list[dict[str, Any]]]:
+    def iter_devices(self, bookmark: Bookmark | None = None) -> Iterator[list[dict[str, Any]]]:
         """Yield the pages of ``GET /devices`` in a stable order, up to the empty page that ends the list.
 
+        With a ``bookmark`` those that follow its pages.
         A device that is removed meanwhile moves the later ones forward, so that one of them may be in no page.
         """
         request = "GET /devices"
@@ -83,6 +84,9 @@ class IruClient:
             return rows
 
         offset, limit = 0, self.settings.page_rows
+        for kept in bookmark.kept if bookmark else ():
+            walk.keep(_ids(kept))
+            offset += len(kept)
         while page := self.get("devices", accept=accept, limit=limit, offset=offset, ordering="device_id"):
             walk.keep(_ids(page))
             yield page

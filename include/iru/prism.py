@@ -10,19 +10,23 @@ from typing import Any
 from include.errors import AnswerUnusable
 from include.iru.client import IruClient
 from include.iru.judge import BadRequest
-from include.iru.walk import Walk, WalkBroken
+from include.iru.walk import Bookmark, Walk, WalkBroken
 
 
-def iter_prism(client: IruClient, category: str) -> Iterator[list[dict[str, Any]]]:
-    """Yield the pages of ``GET /prism/<category>`` until the category ends.
+def iter_prism(client: IruClient, category: str, bookmark: Bookmark | None = None) -> Iterator[list[dict[str, Any]]]:
+    """Yield the pages of ``GET /prism/<category>`` until the category ends; with a ``bookmark`` those after its cursor.
 
     Raises WalkBroken when a cursor has expired: what came before does not fit to what a new walk yields.
     AnswerUnusable when a page has not the documented envelope, or a page or cursor keeps being repeated.
     """
     pages = _Pages(client, category)
-    body, rows, by_cursor = pages.first(), 0, False
+    mark = bookmark or Bookmark()
+    for kept in mark.kept if mark.cursor else ():
+        pages.walk.keep(kept)
+    body, rows, by_cursor = pages.at_cursor(mark.cursor) if mark.cursor else pages.first(), 0, bool(mark.cursor)
     while body["data"]:
         pages.walk.keep(body["data"], body["cursor"])
+        mark.cursor = body["cursor"] or ""
         yield body["data"]
         rows += len(body["data"])
         if body["cursor"]:

@@ -7,7 +7,8 @@ point at any host, is never followed.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from include.errors import AnswerUnusable, RetryLater
@@ -22,6 +23,17 @@ class WalkBroken(RetryLater):
 
 class Repeated(RetryLater):
     """A page or cursor came a second time; asked again, the server may answer the next one."""
+
+
+@dataclass(slots=True)
+class Bookmark:
+    """How far a walk has come: the pages that are ``kept`` of it, and the cursor of the next one, where there is one.
+
+    Whoever begins the walk fills it in; the walk keeps ``cursor`` up to date, before it yields a page.
+    """
+
+    kept: Iterable[list[dict[str, Any]]] = ()
+    cursor: str = ""
 
 
 class Walk:

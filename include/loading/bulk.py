@@ -120,7 +120,7 @@ class Bulk:
     def _split(self, chunk: Chunk, refused: Refused) -> None:
         self.receipts.forget(chunk)
         if len(chunk.rows) == 1:
-            self._keep(chunk, [RowVerdict(chunk.rows[0], Outcome.ERROR, str(refused), "")])
+            self._keep(chunk, [RowVerdict(chunk.rows[0], Outcome.ERROR, refused.words, "")])
             return
         log.warning("%s is refused as a whole and split: %s", chunk.name, refused)
         for half in chunk.halves():

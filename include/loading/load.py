@@ -16,6 +16,7 @@ from include.loading.one_by_one import OneByOne
 from include.loading.receipts import Begun, Receipts, Sent
 from include.loading.spec import LoadSpec
 from include.loading.transforms import Waiting
+from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_frame
 
@@ -159,7 +160,7 @@ class _Load:
         if len(of_canary) == len(canary) and (of_canary["import_set"] == "").all():
             raise SetupWrong(
                 f"ServiceNow refuses every request into {self._spec.table}, so nothing more was sent. It says: "
-                f"{of_canary['message'].iloc[0]}"
+                f"{masked(of_canary['message'].iloc[0])}"
             )
 
     def _load(self, chunks: list[Chunk]) -> None:

@@ -12,6 +12,7 @@ from include.loading.receipts import Begun, Receipts
 from include.loading.spec import LoadSpec, Outcome, RowVerdict
 from include.loading.transforms import Waiting
 from include.loading.verdicts import StoredOtherwise, from_map_results, of_staging_row
+from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.import_sets import MapResult, insert_one
 from include.servicenow.judge import NoSuchTable, Refused
@@ -84,7 +85,7 @@ class OneByOne:
         except NoSuchTable:
             raise
         except Refused as refused:
-            return RowVerdict(row, Outcome.ERROR, str(refused), "")
+            return RowVerdict(row, Outcome.ERROR, refused.words, "")
         self._require_transform(results)
         return from_map_results(row, results)
 
@@ -92,7 +93,8 @@ class OneByOne:
         for result in results:
             if result.status == "error" and result.message.lower().startswith(_NOT_TRANSFORMED):
                 raise SetupWrong(
-                    f"ServiceNow staged a row in {self.spec.table} and did not transform it ({result.message}). "
+                    f"ServiceNow staged a row in {self.spec.table} and did not transform it "
+                    f"({masked(result.message)}). "
                     'Activate the transform map of that table and the business rule "Transform synchronously".'
                 )
 

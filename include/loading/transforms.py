@@ -20,6 +20,8 @@ _SET_BROKEN = ("error", "cancelled")
 _RUN_DONE = ("complete", "complete_with_errors", "complete with errors")
 _RUN_BROKEN = ("cancelled", "did_not_complete", "did not complete", "error")
 _POLLS_BETWEEN_RUNS = 8
+_LAST_POLL = 0
+"""The poll before a load gives up waiting asks the runs too: one may have been broken off behind the set's back."""
 
 
 class Ending(StrEnum):
@@ -49,6 +51,8 @@ def wait_for_transform(
     pause_s, polls = FIRST_POLL_S, 1
     while not (ending := _ending(client, spec, import_set, rows=rows, poll=polls)):
         if waiting.now_s() >= deadline_s:
+            if ending := _ending(client, spec, import_set, rows=rows, poll=_LAST_POLL):
+                return ending
             raise RetryLater(
                 f"The transform of import set {import_set} in {spec.table} has not ended after "
                 f"{spec.transform_timeout_s:.0f} s: it is queued, or no transform map is active. It will be asked "

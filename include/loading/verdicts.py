@@ -8,6 +8,7 @@ from include.loading.chunks import Chunk, Record
 from include.loading.spec import Outcome, RowVerdict
 from include.servicenow.import_sets import MapResult, RunCounters
 from include.servicenow.table_api import Row
+from include.servicenow.values import to_count
 
 SUCCESS_STATES = (Outcome.INSERTED, Outcome.UPDATED, Outcome.PROCESSED)
 
@@ -94,8 +95,7 @@ def key_of(row: Mapping[str, str] | Record, keys: Sequence[str]) -> tuple[str, .
 
 
 def _row_number(row: Row) -> int:
-    number = row.get("sys_import_row", "").replace(",", "")
-    return int(number) if number.isdigit() else 0
+    return to_count(row.get("sys_import_row", ""))
 
 
 def _absent(others: Outcome | None, *, whole: bool) -> tuple[Outcome, str] | None:

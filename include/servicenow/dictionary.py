@@ -11,6 +11,7 @@ from include.errors import AnswerUnusable, SetupWrong
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.table_api import iter_rows
+from include.servicenow.values import to_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +63,4 @@ def require_columns(table: str, wanted: Iterable[str], known: StagingColumns | N
 
 
 def _length(text: str) -> int | None:
-    digits = text.replace(",", "")  # with display values on, ServiceNow writes 1,000
-    return int(digits) if digits.isdigit() and int(digits) > 0 else None
+    return to_count(text) or None

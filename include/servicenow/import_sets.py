@@ -13,6 +13,7 @@ from include.errors import RetryLater
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AnswerLost
 from include.servicenow.table_api import Row, fetch_newest, fetch_row, iter_rows
+from include.servicenow.values import to_count, to_text
 
 MAX_BODY_BYTES = 8_000_000
 """A little under glide.rest.max_content_length's default of 10 MB (KB0747638)."""
@@ -150,19 +151,18 @@ def _belongs(row: Row, reference: str, import_set: str) -> bool:
 
 
 def _map_result(result: Mapping[str, Any], import_set: str) -> MapResult:
-    words = [str(result[key]) for key in ("error_message", "status_message") if result.get(key)]
+    words = [to_text(result[key]) for key in ("error_message", "status_message") if result.get(key)]
     return MapResult(
-        status=str(result.get("status") or "").lower(),
+        status=to_text(result.get("status")).lower(),
         message="; ".join(words),
-        sys_id=str(result.get("sys_id") or ""),
+        sys_id=to_text(result.get("sys_id")),
         import_set=import_set,
     )
 
 
 def _counters(row: Row) -> RunCounters:
     def number(name: str) -> int:
-        text = row.get(name, "").replace(",", "")
-        return int(text) if text.isdigit() else 0
+        return to_count(row.get(name, ""))
 
     return RunCounters(
         state=row.get("state", "").lower(),

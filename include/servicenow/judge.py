@@ -8,6 +8,7 @@ from typing import Any
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.privacy import masked
+from include.servicenow.values import to_text
 from include.web.transport import Answer
 
 
@@ -20,7 +21,14 @@ class AccessDenied(SetupWrong):
 
 
 class Refused(AnswerUnusable):
-    """ServiceNow refused the request as such: a body that it cannot take, a record that is not there."""
+    """ServiceNow refused the request as such: a body that it cannot take, a record that is not there.
+
+    ``words`` are ServiceNow's own, which may hold values of the rows; they belong into files, not into logs.
+    """
+
+    def __init__(self, message: str, *, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words or message
 
 
 class NoSuchTable(Refused, SetupWrong):
@@ -72,7 +80,9 @@ def judge(answer: Answer) -> Any:
             f"{request}: ServiceNow answered HTTP 400{_detail(answer)}. Check that the Kandji app is installed, and "
             "the staging table's name in the mapping."
         )
-    raise Refused(f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.")
+    raise Refused(
+        f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.", words=f"HTTP {status}: {_words(answer)}"
+    )
 
 
 def _json(answer: Answer) -> Any:
@@ -89,10 +99,15 @@ def _json(answer: Answer) -> Any:
 
 
 def _detail(answer: Answer) -> str:
-    """Return ServiceNow's own message, cut short and without values, where the body is its error envelope."""
+    """Return ServiceNow's own message, cut short and without values."""
+    words = _words(answer)
+    return f" ({masked(words)})" if words else ""
+
+
+def _words(answer: Answer) -> str:
+    """Return ServiceNow's own message, cut short, where the body is its error envelope."""
     try:
         error = answer.json()["error"]
-        words = [str(error[key]) for key in ("message", "detail") if error.get(key)]
+        return ": ".join(to_text(error[key]) for key in ("message", "detail") if error.get(key))[:300]
     except (AnswerUnusable, KeyError, TypeError, AttributeError):
         return ""
-    return f" ({masked(': '.join(words)[:300])})" if words else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.errors import AnswerUnusable
 from include.servicenow.client import ServiceNowClient
+from include.servicenow.values import to_text
 
 PAGE_ROWS = 1000
 
@@ -71,11 +72,7 @@ def _result(body: Any, table: str) -> list[Mapping[str, Any]]:
 
 def _plain(row: Mapping[str, Any]) -> Row:
     """Reduce references, which may come as objects, to their value."""
-    return {name: _text(value.get("value") if isinstance(value, dict) else value) for name, value in row.items()}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return {name: to_text(value.get("value") if isinstance(value, dict) else value) for name, value in row.items()}
 
 
 def _is_last(headers: Mapping[str, str], offset: int, page: Sequence[Row]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from include.sandbox.servicenow.tables_import import STAGING_APPS, STAGING_COMPUTER, STAGING_MDM
 
 METHODS = ("insert_multiple", "single")
+BOTH = ("devices", "apps")
 IMPORT = "POST */import/*"
 DEVICES, APPS, TOKEN = "GET */devices", "GET */prism/apps", "POST /oauth_token.do"
 READS = "GET */table/*"
@@ -21,8 +22,8 @@ class Case:
     """One fault, or several of one kind, in a run.
 
     ``says`` maps a way of loading to the words that the first run fails with, "*" means both; what is not named heals.
-    ``refused``: rows that ServiceNow refuses in the first run. ``twice``: rows may be transformed a second time, which
-    changes nothing. ``drifts``: the fleet itself changes meanwhile. ``sticks`` until the first run has ended.
+    ``refused``: rows that ServiceNow refuses in the first run, ``unstored`` of them without a staging row. ``twice``:
+    rows may be transformed a second time, which changes nothing. ``drifts``: the fleet itself changes meanwhile.
     """
 
     name: str
@@ -31,9 +32,11 @@ class Case:
     set_up: Mapping[str, Any] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
+    unstored: int = 0
     twice: bool = False
     drifts: bool = False
     apps_extract: str = "pages"
+    sources: tuple[str, ...] = ("devices",)
     methods: tuple[str, ...] = METHODS
 
 
@@ -44,7 +47,7 @@ def fault(service: str, kind: str, **wanted: Any) -> Mapping[str, Any]:
 
 def cases() -> Iterator[Case]:
     """Yield every case."""
-    yield Case(name="nothing goes wrong")
+    yield Case(name="nothing goes wrong", sources=BOTH)
     yield from _requests_at_servicenow()
     yield from _requests_at_iru()
     yield from _pages_of_iru()
@@ -66,7 +69,7 @@ _PASSING: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("error_503", {"after": True, "body": "html"}),
     ("html_200", {}),
     ("html_200", {"after": True}),
-    ("refused", {"for_s": 0.2}),
+    ("refused", {"for_s": 0.1}),
     ("reset_before", {}),
     ("reset_after", {}),
     ("timeout", {"hang_s": 2.0}),
@@ -96,7 +99,7 @@ def _requests_at_servicenow() -> Iterator[Case]:
     for after in (False, True):
         one = fault("servicenow", "forbidden", match=IMPORT, nth=[2], after=after)
         yield Case(name=f"a write meets 403{' after the work' * after}", faults=(one,), says={"*": "HTTP 403"})
-    huge = fault("servicenow", "huge", match=IMPORT, nth=[1], gzip=True)
+    huge = fault("servicenow", "huge", match=IMPORT, nth=[1], size_mb=70, gzip=True)
     yield Case(name="the answer to a write is endless", faults=(huge,), says={"*": "larger than"}, twice=True)
     refused = fault("servicenow", "unauthorized", match=TOKEN)
     yield Case(name="signing in is refused", faults=(refused,), says={"*": "refused a token"})
@@ -106,7 +109,7 @@ def _requests_at_iru() -> Iterator[Case]:
     for kind, options in _PASSING:
         if not options.get("after"):
             both = (fault("iru", kind, match=DEVICES, nth=[2], **options), fault("iru", kind, match=APPS, **options))
-            yield Case(name=f"Iru answers {kind}", faults=both)
+            yield Case(name=f"Iru answers {kind}", faults=both, sources=BOTH)
     for kind, said in (("unauthorized", "HTTP 401"), ("forbidden", "HTTP 403"), ("bare_string_error", "HTTP 400"),
                        ("array_error", "HTTP 400"), ("huge", "larger than")):  # fmt: skip
         one = fault("iru", kind, match=DEVICES, nth=[2])
@@ -118,23 +121,26 @@ def _requests_at_iru() -> Iterator[Case]:
 def _pages_of_iru() -> Iterator[Case]:
     for kind in ("device_removed_between_pages", "device_enrolled_between_pages"):
         yield Case(name=kind, faults=(fault("iru", kind, match="GET /devices *"),), drifts=True)
-        yield Case(name=f"{kind} of Prism", faults=(fault("iru", kind, match="GET /prism/apps *"),), drifts=True)
+        yield Case(
+            name=f"{kind} of Prism", faults=(fault("iru", kind, match="GET /prism/apps *"),), drifts=True, sources=BOTH
+        )
     for kind in ("repeated_page", "short_page"):
-        yield Case(name=kind, faults=(fault("iru", kind), fault("iru", kind, match="GET /prism/apps *")))
-    yield Case(name="cursor_expired", faults=(fault("iru", "cursor_expired"),))
-    yield Case(name="total is null", switches={"iru.prism_total": False, "iru.prism_short_pages": True})
+        yield Case(name=kind, faults=(fault("iru", kind), fault("iru", kind, match="GET /prism/apps *")), sources=BOTH)
+    yield Case(name="cursor_expired", faults=(fault("iru", "cursor_expired", nth=[1, 3]),), sources=BOTH)
+    yield Case(name="total is null", switches={"iru.prism_total": False, "iru.prism_short_pages": True}, sources=BOTH)
     yield Case(name="an approximate count", faults=(fault("iru", "count_approximate", delta=-3, times=9),))
     wrong = fault("iru", "count_wrong", delta=4, times=9)
     yield Case(name="Prism counts more than it shows", faults=(wrong,), says={"*": "incomplete"})
     for what in ("lone_surrogate", "control_characters", "null_word", "formula", "rtl", "list_in_field", "year_9999"):
-        yield Case(name=f"a hostile row: {what}", faults=(fault("iru", "hostile_row", what=what, match="devices *"),))
+        one = fault("iru", "hostile_row", what=what, match="devices *")
+        yield Case(name=f"a hostile row: {what}", faults=(one,), drifts=True)
 
 
 def _exports_of_iru() -> Iterator[Case]:
     for kind, options in (("export_pending", {"for_s": 0.5}), ("export_failed", {}), ("export_url_expired", {}),
                           ("export_truncated", {})):  # fmt: skip
-        yield Case(name=kind, faults=(fault("iru", kind, **options),), apps_extract="export")
-    yield Case(name="an export in peace", apps_extract="export")
+        yield Case(name=kind, faults=(fault("iru", kind, **options),), apps_extract="export", sources=BOTH)
+    yield Case(name="an export in peace", apps_extract="export", sources=BOTH)
 
 
 def _rows_of_servicenow() -> Iterator[Case]:
@@ -146,9 +152,12 @@ def _rows_of_servicenow() -> Iterator[Case]:
     for kind, state in ends.items():
         for table in (STAGING_COMPUTER, STAGING_APPS):
             one = fault("servicenow", kind, match=f"{table} *", nth=[3, 5])
-            yield Case(name=f"{kind} in {table.rpartition('_')[2]}", faults=(one,), refused={state: 2})
+            sources = BOTH if table == STAGING_APPS else ("devices",)
+            yield Case(name=f"{kind} in {table.rpartition('_')[2]}", faults=(one,), refused={state: 2}, sources=sources)
     too_large = fault("servicenow", "row_too_large", match=computer, nth=[3])
-    yield Case(name="row_too_large", faults=(too_large,), refused={"error": 1}, methods=("insert_multiple",))
+    yield Case(
+        name="row_too_large", faults=(too_large,), refused={"error": 1}, unstored=1, methods=("insert_multiple",)
+    )
 
 
 def _transforms_of_servicenow() -> Iterator[Case]:
@@ -163,7 +172,8 @@ def _transforms_of_servicenow() -> Iterator[Case]:
     yield Case(name="completes_with_errors", faults=(fault("servicenow", "completes_with_errors", times=9),))
     deleted = fault("servicenow", "set_deleted", match=STAGING_MDM)
     yield Case(name="set_deleted", faults=(deleted,), twice=True, methods=("insert_multiple",))
-    yield Case(name="counters_lag", faults=(fault("servicenow", "counters_lag", reads=2, times=4),))
+    lag = fault("servicenow", "counters_lag", reads=2, times=4)
+    yield Case(name="counters_lag", faults=(lag,), methods=("insert_multiple",))
     cancelled = fault("servicenow", "quota_cancelled", match=STAGING_COMPUTER)
     synchronous = {"servicenow.insert_multiple_synchronous": True}
     yield Case(name="quota_cancelled", faults=(cancelled,), set_up=synchronous)

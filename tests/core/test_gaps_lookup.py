@@ -49,3 +49,17 @@ def test_rows_that_were_not_asked_for_prove_nothing():
     """A server that ignores the condition shows other rows; they are not taken for an answer."""
     with serving(_table(lambda asked: ["OTHER", "S1"])) as server:
         assert _find(server, ["S1", "S2"]) == {"s1"}
+
+
+def test_long_values_share_no_address_that_is_too_long():
+    """A serial number of thousands of characters does not keep the others from being found."""
+    asked: list[list[str]] = []
+
+    def all_of_them(values: list[str]) -> list[str]:
+        asked.append(values)
+        return values
+
+    values = ["S1", "x" * 20_000, *("é" * 400 + str(n) for n in range(4)), "S2"]
+    with serving(_table(all_of_them)) as server:
+        assert _find(server, values) == {value.casefold() for value in values if len(value) < 20_000}
+    assert max(len("".join(batch).encode()) for batch in asked) < 3000

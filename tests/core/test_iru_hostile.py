@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripted import Asked, Reply, Scripted, serving
 
 from include.errors import PipelineError
-from include.inventory.extract import extract_source
+from include.inventory.extract import extract
 from include.inventory.read_sources import read_source, source_fields
 from include.inventory.run_folder import RunFolder
 from include.iru.client import IruClient, IruSettings
@@ -58,7 +58,7 @@ def extract_all(server: Scripted, method: str) -> None:
             run = RunFolder(Path(folder))
             fields = source_fields(MAPPING, source)
             with contextlib.suppress(PipelineError):
-                extract_source(client_of(server), source, run, fields=fields, method=method)
+                extract(client_of(server), source, run, fields=fields, method=method)
                 read_source(run, MAPPING, source)
 
 
@@ -106,7 +106,7 @@ def test_odd_fields_do_not_keep_valid_rows_from_arriving(server, changes):
     for source, key in (("devices", "device_name"), ("apps", "name")):
         with tempfile.TemporaryDirectory() as folder:
             run = RunFolder(Path(folder))
-            extract_source(client_of(server), source, run)
+            extract(client_of(server), source, run)
             frame = read_source(run, MAPPING, source)
             assert len(frame) == 3
             valid = (device if source == "devices" else app)(3)

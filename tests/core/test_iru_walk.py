@@ -10,6 +10,7 @@ from include.inventory.page_files import MAX_NEW_WALKS, Page, iter_pages, store_
 from include.iru import walk
 from include.iru.client import IruClient, IruSettings
 from include.iru.prism import iter_prism
+from include.iru.walk import Bookmark
 from include.web.retry import RetryPolicy
 
 EXPIRED = Reply({"detail": "Invalid cursor."}, 400)
@@ -30,7 +31,7 @@ def devices(*ids: str) -> Reply:
     return Reply([{"device_id": n} for n in ids])
 
 
-def stored(tmp_path, walk: Callable[[], object]) -> list[list[str]]:
+def stored(tmp_path, walk: Callable[[Bookmark], object]) -> list[list[str]]:
     """Store a walk and return its pages, each as the names of its rows."""
     store_walk(tmp_path / "pages", walk)
     return [[next(iter(row.values())) for row in rows] for rows in iter_pages(tmp_path / "pages")]
@@ -42,7 +43,7 @@ def test_a_cursor_that_expires_begins_the_walk_anew(tmp_path, caplog):
     second = [page("a", cursor="x2"), page("b", "c", cursor=None)]
     with serving(in_turn(*first, *second)) as server:
         client = client_of(server.url)
-        assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"], ["b", "c"]]
+        assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"], ["b", "c"]]
     assert "expired" in caplog.text
     assert "begins anew" in caplog.text
 
@@ -56,7 +57,7 @@ def test_a_cursor_that_always_expires_ends_in_a_clear_error(tmp_path):
     with serving(_always_expires) as server:
         client = client_of(server.url)
         with pytest.raises(RetryLater, match=r"GET /prism/apps.*Invalid cursor.*expired.*anew 3 times"):
-            stored(tmp_path, lambda: iter_prism(client, "apps"))
+            stored(tmp_path, lambda mark: iter_prism(client, "apps", mark))
         assert len(server.asked) == 2 * (MAX_NEW_WALKS + 1)
 
 
@@ -65,7 +66,7 @@ def test_a_walk_that_fails_otherwise_is_not_begun_anew(tmp_path):
     with serving(in_turn(page("a", cursor="x"), Reply({}, 404))) as server:
         client = client_of(server.url)
         with pytest.raises(AnswerUnusable):
-            stored(tmp_path, lambda: iter_prism(client, "apps"))
+            stored(tmp_path, lambda mark: iter_prism(client, "apps", mark))
         assert len(server.asked) == 2
 
 
@@ -74,7 +75,7 @@ def test_a_page_that_is_repeated_once_is_asked_for_again(tmp_path):
     replies = [page("a", cursor="x"), page("b", cursor="y"), page("a", cursor="x"), page("c", cursor=None)]
     with serving(in_turn(*replies)) as server:
         client = client_of(server.url)
-        assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"], ["b"], ["c"]]
+        assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"], ["b"], ["c"]]
         assert [asked.query["cursor"] for asked in server.asked] == ["", "x", "y", "y"]
 
 
@@ -83,7 +84,7 @@ def test_a_cursor_that_is_repeated_once_is_asked_for_again(tmp_path):
     replies = [page("a", cursor="x"), page("b", cursor="x"), page("b", cursor="y"), page("c", cursor=None)]
     with serving(in_turn(*replies)) as server:
         client = client_of(server.url)
-        assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"], ["b"], ["c"]]
+        assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"], ["b"], ["c"]]
 
 
 def test_a_page_of_devices_that_is_repeated_once_is_asked_for_again(tmp_path):
@@ -99,7 +100,7 @@ def test_an_empty_page_ends_a_walk_whatever_cursor_it_has(tmp_path):
     """The official example ends with an empty page; that it repeats a cursor does not matter."""
     with serving(in_turn(page("a", cursor="x"), page(cursor="x"))) as server:
         client = client_of(server.url)
-        assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"]]
+        assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"]]
 
 
 def _endless_prism() -> Callable[[Asked], Reply]:
@@ -119,7 +120,10 @@ def test_the_number_of_pages_is_bounded(monkeypatch, tmp_path, endless):
     with serving(endless()) as server:
         client = client_of(server.url)
         with pytest.raises(AnswerUnusable, match="more than 5 pages"):
-            stored(tmp_path, client.iter_devices if endless is _endless_devices else lambda: iter_prism(client, "apps"))
+            stored(
+                tmp_path,
+                client.iter_devices if endless is _endless_devices else lambda mark: iter_prism(client, "apps", mark),
+            )
         assert len(server.asked) == 6
 
 
@@ -129,7 +133,7 @@ def test_a_cursor_of_another_type_is_an_error(tmp_path, cursor):
     with serving(in_turn(page("a", cursor=cursor))) as server:
         client = client_of(server.url)
         with pytest.raises(AnswerUnusable, match="cursor that is no text"):
-            stored(tmp_path, lambda: iter_prism(client, "apps"))
+            stored(tmp_path, lambda mark: iter_prism(client, "apps", mark))
 
 
 def _linked(elsewhere: Scripted, rows: object) -> Reply:
@@ -146,7 +150,7 @@ def test_a_next_link_is_never_followed(tmp_path):
         sweep = [_linked(elsewhere, [{"device_id": "d1"}]), _linked(elsewhere, [])]
         with serving(in_turn(*pages, *sweep)) as server:
             client = client_of(server.url)
-            assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"], ["b"]]
+            assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"], ["b"]]
             assert stored(tmp_path, client.iter_devices) == [["d1"]]
         assert elsewhere.asked == []
 
@@ -157,7 +161,7 @@ def test_a_url_as_a_cursor_is_only_a_parameter(tmp_path):
         link = f"{elsewhere.url}/?a=b&limit=1"
         with serving(in_turn(page("a", cursor=link), page("b", cursor=None))) as server:
             client = client_of(server.url)
-            assert stored(tmp_path, lambda: iter_prism(client, "apps")) == [["a"], ["b"]]
+            assert stored(tmp_path, lambda mark: iter_prism(client, "apps", mark)) == [["a"], ["b"]]
             assert server.asked[1].query == {"limit": "300", "cursor": link}
         assert elsewhere.asked == []
 
@@ -176,5 +180,5 @@ def test_a_redirect_never_carries_the_token(tmp_path):
 def test_pages_hold_what_was_received(tmp_path):
     """What JSON can spell is kept as it came, lone surrogates and control characters included."""
     odd: Page = [{"device_id": "\ud800", "name": "\x00\u202e", "n": 10**30, "x": [None, {"y": 1.5}]}]
-    store_walk(tmp_path / "p", lambda: [odd])
+    store_walk(tmp_path / "p", lambda _: [odd])
     assert list(iter_pages(tmp_path / "p")) == [odd]

@@ -127,13 +127,13 @@ def test_rows_without_a_verdict_are_listed_as_not_sent(between):
 
 def test_a_run_that_a_guard_stops_lists_what_is_wrong_with_rows_and_not_every_row(between):
     """Where nothing is sent at all, the report says so; the table names the rows that have a reason of their own."""
-    devices = [device(n, serial_number="") for n in range(1, 31)] + [device(31), device(32)]
+    devices = [device(n, serial_number="") for n in range(1, 81)] + [device(81), device(82)]
     flow = between(Tenant(devices=devices), Taker())
     with suppress(RunUnsafe):
         flow.prepare("devices", feeds=COMPUTERS)
     run = Run("devices", params(("computer",)), flow.mapping, flow.last)
     conclude(run, flow.ledger, dag_id="d", run_id="r", loads={})
-    assert [line["verdict"] for line in listed(flow)] == ["rejected"] * 30
+    assert [line["verdict"] for line in listed(flow)] == ["rejected"] * 80
 
 
 def test_a_run_that_ended_before_its_rows_were_known_has_an_empty_table(between):

@@ -50,11 +50,15 @@ def test_design_targets_exist() -> None:
     assert {"help", "demo", "test", "up", "dag", "sandbox", "bench"} <= targets()
 
 
-def test_bench_is_honest_about_being_absent() -> None:
-    """A target that does nothing yet says so and does not fail."""
-    result = make("bench")
-    assert (result.returncode, len(result.stdout.splitlines())) == (0, 1)
-    assert "no benchmarks yet" in result.stdout
+def test_bench_measures_what_was_asked_for(bare_checkout: Path) -> None:
+    """Part, devices and seeds reach the benchmark, and what was not given is left to it."""
+    recorder = bare_checkout / ".venv/bin/python"
+    recorder.parent.mkdir(parents=True)
+    recorder.write_text('#!/bin/sh\ncase "$1" in -m) printf "%s|" "$@";; esac\n')
+    recorder.chmod(0o755)
+    asked = make("bench", "PART=chaos", "SEEDS=2", "DEVICES=300", folder=bare_checkout)
+    assert asked.stdout == "-m|bench|--part|chaos|--devices|300|--seeds|2|"
+    assert make("bench", folder=bare_checkout).stdout == "-m|bench|"
 
 
 def test_a_python_that_does_not_run_gives_one_clear_message(bare_checkout: Path) -> None:

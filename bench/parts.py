@@ -1,0 +1,22 @@
+"""The parts of ``make bench``; a new one is a module of its own and one line in ``PARTS``."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench import chaos
+
+Results = Mapping[str, Any]
+"""What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: ``measure`` runs it with (devices, seeds), ``table`` says in lines what came out."""
+
+    measure: Callable[[int, int], Results]
+    table: Callable[[Results], Iterable[str]]
+
+
+PARTS: Mapping[str, Part] = {"chaos": Part(chaos.measure, chaos.table)}
+"""Every part by its name, in the order in which they run."""
