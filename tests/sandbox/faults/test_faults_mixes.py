@@ -65,7 +65,8 @@ def test_every_mixed_fault_is_transient_for_a_real_client(service):
     while not _got_through(service):
         failures += 1
         assert service.admin("GET", "counters").ok
-    assert failures == len(TRANSIENT[name])
+    assert len(service.faults.snapshot()["strikes"]) == len(TRANSIENT[name])
+    assert failures >= len(TRANSIENT[name]) - 1  # a dropped request may lie behind a fault that does the work first
     assert service.write().ok
 
 
