@@ -176,7 +176,7 @@ def _ask(server: Scripted, path: Path) -> frozenset[int]:
 
 def test_what_a_dead_run_left_is_asked_about_without_sending(tmp_path):
     """A later run learns the verdicts of an earlier one's rows; those still on their way are named, none is sent."""
-    path, instance = frame(tmp_path, 6), Instance(polls_until_done=3, runs="none")
+    path, instance = frame(tmp_path, 6), Instance(polls_until_done=5, runs="none")
     with serving(instance) as server:
         with pytest.raises(RetryLater):
             load(server, path, concurrency=1, transform_timeout_s=0)
