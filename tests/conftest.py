@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
 _ROOT = Path(__file__).resolve().parents[1]
 _FOREIGN = ("AIRFLOW", "IRU_SERVICENOW_")
 
@@ -17,3 +19,16 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
 }
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many cases the conformance matrix had."""
+    ended = [
+        report
+        for kind in ("passed", "failed")
+        for report in terminalreporter.stats.get(kind, [])
+        if report.nodeid.startswith("tests/conformance/") and report.when == "call"
+    ]
+    if ended:
+        wrong = sum(report.failed for report in ended)
+        terminalreporter.write_line(f"conformance matrix: {len(ended)} cases, {wrong} wrong")

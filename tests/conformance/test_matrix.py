@@ -1,9 +1,7 @@
 """The conformance matrix: every fault, in both ways of loading, on the real sandbox over sockets."""
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,16 +32,6 @@ KEYS = {
     "cmdb_sam_sw_install": ("instance_key",),
 }
 MATRIX = [(case, method) for case in cases() for method in case.methods]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _count(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print how many cases the matrix has."""
-    yield
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-        line = f"conformance matrix: {len(MATRIX)} cases"
-        print(line) if reporter is None else reporter.write_line(line)
 
 
 def flow_of(sandbox: Sandbox, root: Path, method: str, apps_extract: str) -> Flow:
