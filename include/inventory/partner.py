@@ -30,12 +30,13 @@ def waiting_rows(
     client: ServiceNowClient,
     *,
     coming: Collection[str] = (),
+    ask: bool = True,
 ) -> dict[int, str]:
     """Return the rows that must wait for their partner, by position, with the reason.
 
     ``known`` are the partner's ledger entries, ``coming`` the keys of the partners that this run sends before. Serial
     numbers of neither are looked up in ServiceNow's computers; where that is not allowed, nothing is held and
-    ServiceNow decides.
+    ServiceNow decides. ``ask`` False spares the look-up: this run itself carries the partners.
     """
     column = partner.key[0]
     there = confirmed_keys(known) | set(coming)
@@ -43,7 +44,7 @@ def waiting_rows(
     if not serials:
         return {}
     try:
-        existing = find_existing(client, COMPUTER_TABLE, "serial_number", sorted(serials))
+        existing = find_existing(client, COMPUTER_TABLE, "serial_number", sorted(serials)) if ask else set()
     except (AccessDenied, AnswerUnusable) as error:
         log.warning("Whether ServiceNow has the computers of %d devices cannot be told: %s", len(serials), error)
         return {}

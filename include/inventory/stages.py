@@ -160,7 +160,9 @@ def _partner(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[i
     partner = run.mapping.feeds[feed.partner]
     known = services.ledger.read(partner.name)
     coming = run.sent_keys(partner.name)
-    return lambda rows: waiting_rows(rows, partner, known, services.servicenow, coming=coming)
+    return lambda rows: waiting_rows(
+        rows, partner, known, services.servicenow, coming=coming, ask=not run.partner_of(feed)
+    )
 
 
 def _prepare_to_send(

@@ -23,7 +23,7 @@ class AccessDenied(SetupWrong):
 class Refused(AnswerUnusable):
     """ServiceNow refused the request as such: a body that it cannot take, a record that is not there.
 
-    ``words`` are ServiceNow's own, which may hold values of the rows; they belong into files, not into logs.
+    ``words`` are ServiceNow's own, without values: an error may echo a token or a row.
     """
 
     def __init__(self, message: str, *, words: str = "") -> None:
@@ -81,7 +81,7 @@ def judge(answer: Answer) -> Any:
             "the staging table's name in the mapping."
         )
     raise Refused(
-        f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.", words=f"HTTP {status}: {_words(answer)}"
+        f"{request}: ServiceNow answered HTTP {status}{_detail(answer)}.", words=f"HTTP {status}{_detail(answer)}"
     )
 
 

@@ -66,12 +66,12 @@ def test_every_device_ends_in_one_verdict(story: Story) -> None:
     assert run.status == 0, run.output
     expected = {"extracted": 323, "filtered": 1, "rejected": 2, "inserted": 319, "error": 1}
     assert run.counts("computer") == expected
-    assert run.counts("mdm") == {"extracted": 323, "filtered": 1, "rejected": 1, "inserted": 321}
+    assert run.counts("mdm") == {"extracted": 323, "filtered": 1, "rejected": 1, "inserted": 320, "held": 1}
 
 
 def test_refused_rows_carry_servicenows_own_words_and_go_again(story: Story) -> None:
     """A row that a business rule refused is reported with its message, and sent again by the next run."""
-    assert "Refused by a business rule" in story.runs["devices"].output
+    assert "Refused by a business rule" in str(story.runs["devices"].report)
     assert story.runs["devices again"].counts("computer")["inserted"] == 1
     assert ("ser00005",) in story.servicenow.tables[COMPUTER]
 
@@ -120,7 +120,7 @@ def test_values_arrive_as_servicenow_needs_them(story: Story) -> None:
         "discovery_source": "Kandji", "model_name": "MacBook Air", "os_type": "tvOS", "os_version": "14.4",
         "serial_number": "SER00007", "manufacturer": "Apple",
     }  # fmt: skip
-    assert len(story.servicenow.tables[MDM]) == 321
+    assert len(story.servicenow.tables[MDM]) == 320
 
 
 def test_nobodys_secret_or_name_is_printed(story: Story) -> None:
