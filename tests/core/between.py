@@ -13,9 +13,12 @@ from include.inventory.run import Rules
 from include.iru.client import IruClient, IruSettings
 from include.servicenow.client import ServiceNowClient
 
+OF_SMALL_FLEETS = Rules(limits=GuardLimits(floor_rows=20))
+"""Guards that twenty rows are enough for."""
+
 
 @contextmanager
-def between(folder: Path, tenant: Script, taker: Script) -> Iterator[Flow]:
+def between(folder: Path, tenant: Script, taker: Script, *, rules: Rules = OF_SMALL_FLEETS) -> Iterator[Flow]:
     """Start both services and give the flow; ``asked`` is what ServiceNow saw."""
     with serving(tenant) as iru, serving(taker) as snow:
         yield Flow(
@@ -23,7 +26,7 @@ def between(folder: Path, tenant: Script, taker: Script) -> Iterator[Flow]:
             iru=lambda: IruClient(IruSettings(iru.url, "t"), retry=QUIET),
             servicenow=lambda: ServiceNowClient(account(snow.url), retry=QUIET),
             asked=snow.asked,
-            rules=Rules(limits=GuardLimits(floor_rows=20)),  # the guards of small fleets
+            rules=rules,
         )
 
 

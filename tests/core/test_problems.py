@@ -2,18 +2,15 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from factories import app, device, params
 from hypothesis import example, given
 from hypothesis import strategies as st
-from instance import settings as account
-from scripted import Asked, Reply, Script, serving
-from test_flow import QUIET, Flow, Taker, Tenant
+from scripted import Asked, Reply
+from test_flow import Flow, Taker, Tenant
 
 from include.errors import RunUnsafe
 from include.inventory import problems
@@ -21,31 +18,9 @@ from include.inventory.conclude import conclude
 from include.inventory.problems import safe_cell, write_problems
 from include.inventory.run import Run
 from include.inventory.settings import MAX_ATTEMPTS
-from include.iru.client import IruClient, IruSettings
-from include.servicenow.client import ServiceNowClient
 
 COMPUTERS = ["computer"]
 FORMULA = re.compile(r"[\s\"'\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-
-
-@pytest.fixture
-def between(tmp_path: Path) -> Iterator[Callable[[Script, Script], Flow]]:
-    """Start a flow between scripted services."""
-    running = []
-
-    def start(tenant: Script, taker: Script) -> Flow:
-        servers = [serving(tenant), serving(taker)]
-        running.extend(servers)
-        iru, snow = (server.__enter__() for server in servers)
-        return Flow(
-            tmp_path,
-            iru=lambda: IruClient(IruSettings(iru.url, "t"), retry=QUIET),
-            servicenow=lambda: ServiceNowClient(account(snow.url), retry=QUIET),
-        )
-
-    yield start
-    for server in running:
-        server.__exit__(None, None, None)
 
 
 def listed(flow: Flow) -> list[dict[str, str]]:
@@ -68,7 +43,7 @@ class Refusing(Taker):
         return reply
 
 
-def test_every_row_that_did_not_arrive_is_listed_with_its_reason(between):
+def test_every_row_that_did_not_arrive_is_listed_with_its_reason(start_flow):
     """Rejected, too long and refused rows have one line each, with what identifies them; others have none."""
     rows = [
         device(1),
@@ -78,7 +53,7 @@ def test_every_row_that_did_not_arrive_is_listed_with_its_reason(between):
         device(5, platform="Windows"),
     ]
     taker = Refusing(lengths={"os_version": 10}, states={"SER3": "error"})
-    flow = between(Tenant(devices=rows), taker)
+    flow = start_flow(Tenant(devices=rows), taker)
     flow.run("devices", feeds=COMPUTERS)
     found = {(line["verdict"], line["serial_number"], line["device_id"]): line for line in listed(flow)}
     assert set(found) == {("rejected", "", "d2"), ("rejected", "SER4", ""), ("error", "SER3", "")}
@@ -91,16 +66,16 @@ def test_every_row_that_did_not_arrive_is_listed_with_its_reason(between):
     assert found["error", "SER3", ""]["message"] == "'=HYPERLINK(1): assigned_to=jane@acme.example"
 
 
-def test_a_run_without_problems_leaves_the_heading_alone(between):
+def test_a_run_without_problems_leaves_the_heading_alone(start_flow):
     """Nothing wrong, nothing listed; the file is there, so nobody wonders."""
-    flow = between(Tenant(devices=[device(1)]), Taker())
+    flow = start_flow(Tenant(devices=[device(1)]), Taker())
     flow.run("devices", feeds=COMPUTERS)
     assert listed(flow) == []
 
 
-def test_rows_that_wait_are_listed_as_held(between):
+def test_rows_that_wait_are_listed_as_held(start_flow):
     """An app whose computer is missing is found by its serial number and its key."""
-    flow = between(Tenant(apps=[app(1)]), Taker())
+    flow = start_flow(Tenant(apps=[app(1)]), Taker())
     flow.run("apps")
     (line,) = listed(flow)
     assert (line["feed"], line["verdict"], line["serial_number"]) == ("apps", "held", "SER1")
@@ -108,16 +83,16 @@ def test_rows_that_wait_are_listed_as_held(between):
     assert "its computer is not in ServiceNow yet" in line["message"]
 
 
-def test_a_plan_lists_no_row_for_not_being_sent(between):
+def test_a_plan_lists_no_row_for_not_being_sent(start_flow):
     """In plan mode nothing is sent on purpose; only rows that could not be sent are problems."""
-    flow = between(Tenant(devices=[device(1), device(2, serial_number="")]), Taker())
+    flow = start_flow(Tenant(devices=[device(1), device(2, serial_number="")]), Taker())
     flow.run("devices", feeds=COMPUTERS, mode="plan")
     assert [line["verdict"] for line in listed(flow)] == ["rejected"]
 
 
-def test_rows_without_a_verdict_are_listed_as_not_sent(between):
+def test_rows_without_a_verdict_are_listed_as_not_sent(start_flow):
     """A load that never came is seen row by row."""
-    flow = between(Tenant(devices=[device(1), device(2)]), Taker())
+    flow = start_flow(Tenant(devices=[device(1), device(2)]), Taker())
     flow.finish(flow.prepare("devices", feeds=COMPUTERS), load=False)
     assert [(line["verdict"], line["serial_number"]) for line in listed(flow)] == [
         ("not sent", "SER1"),
@@ -125,10 +100,10 @@ def test_rows_without_a_verdict_are_listed_as_not_sent(between):
     ]
 
 
-def test_a_run_that_a_guard_stops_lists_what_is_wrong_with_rows_and_not_every_row(between):
+def test_a_run_that_a_guard_stops_lists_what_is_wrong_with_rows_and_not_every_row(start_flow):
     """Where nothing is sent at all, the report says so; the table names the rows that have a reason of their own."""
     devices = [device(n, serial_number="") for n in range(1, 81)] + [device(81), device(82)]
-    flow = between(Tenant(devices=devices), Taker())
+    flow = start_flow(Tenant(devices=devices), Taker())
     with suppress(RunUnsafe):
         flow.prepare("devices", feeds=COMPUTERS)
     run = Run("devices", params(("computer",)), flow.mapping, flow.last)
@@ -136,17 +111,17 @@ def test_a_run_that_a_guard_stops_lists_what_is_wrong_with_rows_and_not_every_ro
     assert [line["verdict"] for line in listed(flow)] == ["rejected"] * 80
 
 
-def test_a_run_that_ended_before_its_rows_were_known_has_an_empty_table(between):
+def test_a_run_that_ended_before_its_rows_were_known_has_an_empty_table(start_flow):
     """A stage that never ran is no reason to fail once more while the run is concluded."""
-    flow = between(Tenant(), Taker())
+    flow = start_flow(Tenant(), Taker())
     run = Run("devices", params(("computer",)), flow.mapping, flow.last)
     assert write_problems(run) == 0
     assert listed(flow) == []
 
 
-def test_a_parked_row_shows_servicenows_last_words(between):
+def test_a_parked_row_shows_servicenows_last_words(start_flow):
     """Whoever has to mend a parked row reads why it was refused."""
-    flow = between(Tenant(devices=[device(1), device(2), device(3)]), Refusing(states={"SER3": "error"}))
+    flow = start_flow(Tenant(devices=[device(1), device(2), device(3)]), Refusing(states={"SER3": "error"}))
     for _ in range(MAX_ATTEMPTS + 1):
         flow.run("devices", feeds=COMPUTERS)
     (line,) = listed(flow)
@@ -154,10 +129,10 @@ def test_a_parked_row_shows_servicenows_last_words(between):
     assert line["message"].startswith(f"parked after {MAX_ATTEMPTS} refusals: =HYPERLINK(1)")
 
 
-def test_the_table_is_bounded_and_says_what_it_leaves_out(between, monkeypatch):
+def test_the_table_is_bounded_and_says_what_it_leaves_out(start_flow, monkeypatch):
     """A run that goes wrong for a million rows does not write a table that nobody can open."""
     monkeypatch.setattr(problems, "MAX_LINES", 3)
-    flow = between(Tenant(devices=[device(n, serial_number="") for n in range(1, 11)]), Taker())
+    flow = start_flow(Tenant(devices=[device(n, serial_number="") for n in range(1, 11)]), Taker())
     run = flow.prepare("devices", feeds=COMPUTERS, lift_guards=["many_rejects"])
     assert write_problems(run) == 10
     lines = listed(flow)
