@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 class Bulk:
     """Sends and settles the chunks of one load.
 
-    ``known`` are the import sets of this load, ``gone`` the rows whose import set was deleted before it told of them.
+    ``known`` are its import sets, an earlier try's too; ``gone`` the rows whose import set was deleted before it told
+    of them.
     """
 
     client: ServiceNowClient
@@ -36,6 +37,9 @@ class Bulk:
     late: bool = False
     known: set[str] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.known |= {sent.sys_id for sent in self.receipts.sent()}
 
     def send(self, chunk: Chunk) -> None:
         """Send a chunk; one that is refused as a whole is split until the bad rows are alone, which are then refused.
@@ -105,7 +109,7 @@ class Bulk:
             self.spec,
             chunk,
             begun=begun,
-            known=lambda: self.known | {sent.sys_id for sent in self.receipts.sent()},
+            known=self.known,
             ended=ended,
             waiting=self.waiting,
         )

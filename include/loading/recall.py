@@ -5,7 +5,7 @@ key, stored since the request was begun, that holds what was sent.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from include.errors import AnswerUnusable
@@ -32,14 +32,15 @@ def find_import_set(
     chunk: Chunk,
     *,
     begun: Begun,
-    known: Callable[[], Collection[str]],
+    known: Collection[str],
     ended: bool,
     waiting: Waiting,
 ) -> ImportSet | None:
     """Return the import set that a chunk arrived in, or None where it did not arrive.
 
-    ``known`` are import sets of other chunks. Unless ServiceNow's work on the request has ``ended``, it is looked for
-    until it must have. Where staging rows may not be read nothing is found; rows coalesce when they are sent again.
+    ``known`` are import sets of other chunks, and may grow meanwhile. Unless ServiceNow's work on the request has
+    ``ended``, it is looked for until it must have. Where staging rows may not be read nothing is found; rows coalesce
+    when they are sent again.
     """
     probe = _askable(chunk.records, spec.key_columns)
     if probe is None:
@@ -48,7 +49,7 @@ def find_import_set(
     pause_s = FIRST_POLL_S
     while True:
         try:
-            found = _look(client, spec, chunk, probe, begun=begun, known=known())
+            found = _look(client, spec, chunk, probe, begun=begun, known=known)
         except (AccessDenied, AnswerUnusable) as error:
             log.warning("Whether rows arrived in %s although the answer was lost cannot be told: %s", spec.table, error)
             return None
@@ -79,7 +80,8 @@ def _look(
     client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, probe: Record, *, begun: Begun, known: Collection[str]
 ) -> ImportSet | None:
     rows = _newest(client, spec, probe, begun)
-    sys_id = next((row["sys_import_set"] for row in rows if row.get("sys_import_set") not in {"", None, *known}), None)
+    found = (row.get("sys_import_set", "") for row in rows)
+    sys_id = next((import_set for import_set in found if import_set and import_set not in known), None)
     if sys_id is None:
         return None
     stored = read_import_rows(client, spec.table, sys_id, columns=spec.key_columns)

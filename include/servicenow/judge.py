@@ -99,15 +99,10 @@ def _json(answer: Answer) -> Any:
 
 
 def _detail(answer: Answer) -> str:
-    """Return ServiceNow's own message, cut short and without values."""
-    words = _words(answer)
-    return f" ({masked(words)})" if words else ""
-
-
-def _words(answer: Answer) -> str:
-    """Return ServiceNow's own message, cut short, where the body is its error envelope."""
+    """Return ServiceNow's own message, cut short and without values, where the body is its error envelope."""
     try:
         error = answer.json()["error"]
-        return ": ".join(to_text(error[key]) for key in ("message", "detail") if error.get(key))[:300]
+        words = ": ".join(to_text(error[key]) for key in ("message", "detail") if error.get(key))[:300]
     except (AnswerUnusable, KeyError, TypeError, AttributeError):
         return ""
+    return f" ({masked(words)})" if words else ""
