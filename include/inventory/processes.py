@@ -1,11 +1,15 @@
-"""Tell whether the process that another one noted down is still at work."""
+"""Tell whether the process that another one noted down is still at work, and do not outlive one's own parent."""
 
+import ctypes
 import os
+import signal
 import socket
+import sys
 from dataclasses import dataclass
 
 import psutil
 
+_PR_SET_PDEATHSIG = 1
 _CLOCK_TOLERANCE_S = 2.0
 """A process's start is computed from the machine's boot time, which a corrected clock moves a little."""
 
@@ -39,3 +43,12 @@ def is_alive(process: Process) -> bool:
         return False
     except psutil.AccessDenied:
         return True
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process as soon as its parent is dead; on other systems than Linux nothing happens.
+
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -20,7 +20,7 @@ from include.inventory.under_way import UnderWay
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
 from iru_servicenow.retry import pause_s
-from iru_servicenow.under_way import ledger, open_run, pair, registry, rules, run_id, under_way
+from iru_servicenow.under_way import die_with_supervisor, ledger, open_run, pair, registry, rules, run_id, under_way
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def prepare(source: SourceName, feeds: list[str], **context: Any) -> str:
     services, dag_id, own_id = pair(), context["ti"].dag_id, context["run_id"]
     folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
     runs = registry(source)
+    die_with_supervisor()
     runs.take(own_id, str(folder.root))
     with UnderWay(folder, runs, own_id, "prepare", pause_s=pause_s):
         run = Run(source, params, mapping, folder, rules(settings))

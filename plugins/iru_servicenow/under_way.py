@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder
 
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import SourceName, load_mapping
+from include.inventory.processes import die_with_parent
 from include.inventory.run import Rules, Run
 from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
@@ -20,9 +23,20 @@ from iru_servicenow.retry import pause_s
 @contextmanager
 def under_way(folder_uri: str, stage: str) -> Iterator[Run]:
     """Open the run of a folder for one stage; RunUnsafe when another run has begun since."""
+    die_with_supervisor()
     run = open_run(folder_uri)
     with UnderWay(run.folder, registry(run.source), run_id(run), stage, pause_s=pause_s):
         yield run
+
+
+def die_with_supervisor() -> None:
+    """End this task's process when Airflow's process that watches over it dies.
+
+    Airflow then gives the task up and starts it again. One that went on all the same would keep the new try waiting on
+    this host until there are no tries left, and on another host it would send what the new try sends as well.
+    """
+    if isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), CommsDecoder):  # not so in dag.test()
+        die_with_parent()
 
 
 def open_run(folder_uri: str) -> Run:

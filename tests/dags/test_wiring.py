@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import RetryAction, RetryDecision
-from iru_servicenow import retry
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder
+from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
+from iru_servicenow import retry, under_way
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 from iru_servicenow.wiring import DEFAULT_ARGS
 
@@ -34,6 +37,18 @@ def test_a_server_that_says_when_is_asked_again_then() -> None:
     """Airflow waits as long as a server asked for, up to ServiceNow's hour, instead of its own half minute."""
     decision: RetryDecision = DEFAULT_ARGS["retry_policy"].evaluate(RetryLater("x", after_s=3600), 1, 3)
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("comms", "dies"), [(CommsDecoder, True), (InProcessSupervisorComms, False)])
+def test_a_task_ends_with_its_supervisor_only_where_that_is_another_process(
+    monkeypatch: pytest.MonkeyPatch, comms: type, dies: bool
+) -> None:
+    """A run of `make dag` outlives its terminal; a worker's task does not outlive the worker."""
+    asked: list[bool] = []
+    monkeypatch.setattr(under_way, "die_with_parent", lambda: asked.append(True))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object.__new__(comms), raising=False)
+    under_way.die_with_supervisor()
+    assert bool(asked) is dies
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class Stage:
     def kill_in_mid_load(self, dag_id: str, feed: str, find: Callable[[], list[psutil.Process]], *, rows: int) -> str:
         """Trigger a run, kill what ``find`` finds once ServiceNow has staged so many of its rows; return the run's id.
 
-        That must happen before the load has ended.
+        That must happen before the load has ended, and the task's own process must not outlive it.
         """
         before = self.staged(feed)
         run_id = self.airflow.client.trigger(dag_id)
@@ -74,10 +74,12 @@ class Stage:
             within_s=90,
         )
         assert not self._ended(dag_id, run_id), self.tried(dag_id, run_id)
+        task = self.task()
         for process in find():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         assert self.tried(dag_id, run_id)[f"load.{feed}"] == ("running", 1), "the load ended before it could be killed"
+        until(lambda: not task.is_running() or task.status() == psutil.STATUS_ZOMBIE, "the task to end", within_s=5)
         return run_id
 
     def staged(self, feed: str) -> int:

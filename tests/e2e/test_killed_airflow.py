@@ -41,6 +41,7 @@ def test_a_kill_in_mid_load_costs_nothing(airflow: Stage, find: Callable[[Stage]
     if find is _scheduler:
         airflow.airflow.restart("scheduler")
     report = airflow.end_of("iru_apps", run_id)
+    assert airflow.tried("iru_apps", run_id)["load.apps"] == ("success", 2)
     counts = report["feeds"]["apps"]
     assert airflow.staged("apps") - staged == _sent(counts)
     assert _sent(airflow.run("iru_apps")["feeds"]["apps"]) == 0
