@@ -262,6 +262,29 @@ def test_rows_that_a_broken_off_transform_left_are_sent_again(tmp_path, broken_a
     assert (sum(again), max(again)) == (6 - broken_at, min(3, 6 - broken_at))
 
 
+def test_a_run_that_was_cancelled_behind_the_sets_back_is_noticed_before_the_load_gives_up(tmp_path):
+    """An import set that stays loaded because its run was cancelled is not waited for in vain: its rest goes again."""
+    path, instance = frame(tmp_path, 4), Instance()
+    first = f"set{0:029d}"
+
+    def hook(asked: Asked) -> Reply | None:
+        if asked.path.endswith(f"sys_import_set/{first}"):
+            return Reply({"result": {"sys_id": first, "state": "loaded"}})
+        if asked.path.endswith("sys_import_set_run") and first in asked.query["sysparm_query"]:
+            for row in instance.sets[first][1:]:
+                row["sys_import_state"] = "pending"
+            run = {"sys_id": "r", "set": first, "state": "cancelled", "total": "1", "inserts": "1"}
+            return Reply({"result": [run]}, headers={"X-Total-Count": "1"})
+        return None
+
+    instance.hook = hook
+    with serving(instance) as server:
+        load(server, path, chunk_rows=4, transform_timeout_s=0)
+        assert len(inserts(server)[0]) == 4
+        assert sum(map(len, inserts(server)[1:])) == 3
+    assert verdicts(path) == dict.fromkeys(range(4), "inserted")
+
+
 def test_a_row_whose_transform_breaks_off_alone_is_refused(tmp_path):
     """A row that stops every transform it is in ends with a verdict of its own, and stops no other row for good."""
     path, instance = frame(tmp_path, 4), Instance(runs="none")
