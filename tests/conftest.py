@@ -1,6 +1,8 @@
 """One Airflow home for the whole test session, set before anything imports Airflow."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,8 +14,10 @@ _FOREIGN = ("AIRFLOW", "IRU_SERVICENOW_")
 for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
     del os.environ[_name]  # the tests of a machine must not depend on whose machine it is
 
+_HOME = tempfile.mkdtemp(prefix="airflow-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ |= {
-    "AIRFLOW_HOME": tempfile.mkdtemp(prefix="airflow-tests-"),
+    "AIRFLOW_HOME": _HOME,
     "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -50,7 +50,10 @@ def check_canary(
     pairs = list(_pairs(chunk, rows, spec.key_columns))
     if not pairs:
         log.warning("What %s stored cannot be compared with what was sent: its rows are not shown.", spec.table)
-    _refuse_dropped(spec, [name for name in columns if _all_empty(name, pairs)], labels)
+    if _shows_keys_only(pairs, spec.key_columns):
+        log.warning("What %s stored cannot be compared with what was sent: its columns are not shown.", spec.table)
+        return
+    _refuse_dropped(spec, [name for name in columns if _is_dropped(name, pairs)], labels)
     for name in columns:
         if any(_is_cut(sent.get(name, ""), stored.get(name, "")) for sent, stored in pairs):
             _refuse_cut(spec, name)
@@ -60,12 +63,18 @@ def _stored(
     client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, columns: Sequence[str]
 ) -> list[Row]:
     if spec.method == "single":  # its rows are in an import set with others'
-        keys = [{name: record.get(name, "") for name in spec.key_columns} for record in chunk.records]
-        found = [read_newest_rows(client, spec.table, key, columns=columns, limit=1) for key in keys]
-        return [row for rows in found for row in rows]
+        return [row for record in chunk.records for row in _newest(client, spec, record, columns)]
     rows = read_import_rows(client, spec.table, import_set, columns=columns)
     join(chunk, rows, keys=spec.key_columns, import_set=import_set, others=None)  # refuses keys that were not sent
     return rows
+
+
+def _newest(client: ServiceNowClient, spec: LoadSpec, record: Record, columns: Sequence[str]) -> list[Row]:
+    """Return the newest staging row of a record; of several in one second, the one that is most like it."""
+    key = {name: record.get(name, "") for name in spec.key_columns}
+    rows = read_newest_rows(client, spec.table, key, columns=columns)
+    same_second = [row for row in rows if row.get("sys_created_on") == rows[0].get("sys_created_on")]
+    return sorted(same_second, key=lambda row: sum(row.get(name) == value for name, value in record.items()))[-1:]
 
 
 def _refuse_dropped(spec: LoadSpec, dropped: Sequence[str], labels: Mapping[str, str]) -> None:
@@ -97,10 +106,16 @@ def _pairs(chunk: Chunk, rows: Sequence[Row], keys: Sequence[str]) -> Iterable[t
     return ((record, stored[key]) for key, record in sent.items() if key in stored)
 
 
-def _all_empty(name: str, pairs: Sequence[tuple[Row, Row]]) -> bool:
-    """Say whether a column that was sent is shown and holds nothing in any row."""
-    found = [stored[name] for sent, stored in pairs if sent.get(name) and name in stored]
-    return bool(found) and not any(found)
+def _shows_keys_only(pairs: Sequence[tuple[Row, Row]], keys: Sequence[str]) -> bool:
+    """Say whether rows were sent with other columns than their keys and none of these is shown."""
+    others = [(name, stored) for sent, stored in pairs for name in sent if name not in keys]
+    return bool(others) and not any(name in stored for name, stored in others)
+
+
+def _is_dropped(name: str, pairs: Sequence[tuple[Row, Row]]) -> bool:
+    """Say whether a column that was sent holds nothing in any row; one that does not exist is not even shown."""
+    rows = [stored for sent, stored in pairs if sent.get(name)]
+    return bool(rows) and not any(stored.get(name) for stored in rows)
 
 
 def _is_cut(sent: str, stored: str) -> bool:

@@ -45,15 +45,27 @@ def fault(service: str, kind: str, **wanted: Any) -> Mapping[str, Any]:
     return {"kind": f"{service}.{kind}", **wanted}
 
 
-def cases() -> Iterator[Case]:
-    """Yield every case."""
+def cases_of_requests() -> Iterator[Case]:
+    """Yield what may happen to one request at ServiceNow."""
     yield Case(name="nothing goes wrong", sources=BOTH)
     yield from _requests_at_servicenow()
+
+
+def cases_of_iru() -> Iterator[Case]:
+    """Yield what Iru may do to an extract."""
     yield from _requests_at_iru()
     yield from _pages_of_iru()
     yield from _exports_of_iru()
+
+
+def cases_of_rows() -> Iterator[Case]:
+    """Yield what may become of rows in ServiceNow after they were staged."""
     yield from _rows_of_servicenow()
     yield from _transforms_of_servicenow()
+
+
+def cases_of_set_ups() -> Iterator[Case]:
+    """Yield the limits of an instance, and the set-ups that an administrator got wrong."""
     yield from _throttles_of_servicenow()
     yield from _set_ups_of_servicenow()
 
@@ -195,7 +207,12 @@ def _set_ups_of_servicenow() -> Iterator[Case]:
     yield Case(name="the password has expired", switches={"servicenow.password_expired": True},
                says={"*": "refused a token"})  # fmt: skip
     names = {"servicenow.insert_multiple_keys": "name"}
-    yield Case(name="labels are sent where names are expected", switches=names, says={"insert_multiple": "column_keys"})
+    yield Case(
+        name="labels are sent where names are expected",
+        switches=names,
+        says={"insert_multiple": "column_keys"},
+        twice=True,
+    )
     missing = (f"{STAGING_COMPUTER}.os_version",)
     yield Case(name="a staging column is missing", switches={"servicenow.missing_columns": missing},
                says={"*": "no column os_version"})  # fmt: skip

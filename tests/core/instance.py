@@ -114,7 +114,7 @@ class Instance:
         """Answer staging rows."""
         conditions = asked.query["sysparm_query"].split("^")
         if not conditions[0].startswith("sys_import_set="):
-            return self._newest(conditions, asked.query["sysparm_fields"].split(","))
+            return self._newest(conditions, asked)
         sys_id = conditions[0].removeprefix("sys_import_set=")
         without = [c.partition("!=")[2] for c in conditions if c.startswith("sys_import_state!=")]
         wanted = asked.query["sysparm_fields"].split(",")
@@ -126,11 +126,12 @@ class Instance:
         start, limit = int(asked.query["sysparm_offset"]), int(asked.query["sysparm_limit"])
         return self._list(shown[start : start + limit], total=len(shown))
 
-    def _newest(self, conditions: list[str], wanted: list[str]) -> Reply:
+    def _newest(self, conditions: list[str], asked: Asked) -> Reply:
         """Answer the staging rows with some values, the newest first."""
         equals = dict(c.split("=", 1) for c in conditions if "=" in c)
         rows = [row for row in reversed(self.stored()) if all(row.get(k) == v for k, v in equals.items())]
-        return self._list([{name: row.get(name, "") for name in wanted} for row in rows])
+        wanted, limit = asked.query["sysparm_fields"].split(","), int(asked.query["sysparm_limit"])
+        return self._list([{name: row.get(name, "") for name in wanted} for row in rows[:limit]])
 
     def read_dictionary(self, asked: Asked) -> Reply:
         """Answer the staging table's columns."""

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -299,6 +300,36 @@ def test_a_cut_that_nobody_allowed_stops_after_the_first_chunk(tmp_path, method)
         with pytest.raises(SetupWrong, match=r"cut a value of u_name.*too_long"):
             load(server, frame(tmp_path, 6), method=method, labels=LABELS)
         assert len(instance.stored()) == 2
+
+
+def test_a_cut_from_a_moment_ago_is_no_cut_of_now(tmp_path):
+    """Rows sent one by one share an import set: the one that was cut before its column was widened says nothing."""
+    path, instance = frame(tmp_path, 1), Instance(dictionary="403")
+    instance.sets = {"synchronous": [], "shown first": []}
+
+    def judge(row: dict[str, str]) -> tuple[str, str]:
+        moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        instance.sets["shown first"].append({**row, "u_name": row["u_name"][:3], "sys_created_on": moment})
+        return "inserted", ""
+
+    instance.judge = judge
+    with serving(instance) as server:
+        assert load(server, path, method="single", labels=LABELS).outcomes["inserted"] == 1
+
+
+def test_columns_that_may_not_be_read_are_no_dropped_columns(tmp_path, caplog):
+    """Where staging rows show their keys and nothing else, nothing can be told, and the log says so."""
+    instance = Instance(dictionary="403")
+
+    def hide(asked: Asked) -> Reply | None:
+        if asked.path == f"/api/now/table/{TABLE}":
+            asked.query["sysparm_fields"] = asked.query["sysparm_fields"].replace(",u_name", "")
+        return None
+
+    instance.hook = hide
+    with serving(instance) as server:
+        assert load(server, frame(tmp_path, 2), labels=LABELS).outcomes["inserted"] == 2
+    assert "its columns are not shown" in caplog.text
 
 
 def test_a_cut_key_stops_after_the_first_chunk(tmp_path):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from include.sandbox.servicenow import kandji_app
-from include.sandbox.servicenow.dictionary import describe_tables, read_dictionary, set_lengths
+from include.sandbox.servicenow.dictionary import describe_tables, read_dictionary
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.schema import Schema
 from include.sandbox.servicenow.settings import ServiceNowSettings
@@ -59,7 +59,6 @@ def follow_switches(instance: Instance) -> None:
     with instance.database.transaction():
         kandji_app.apply_switches(instance.store, settings)
         follow_wrong_setups(instance, new_schema())
-        set_lengths(instance.store, settings.column_lengths)
         for name, value in _properties(settings).items():
             _upsert(instance, "sys_properties", {"name": name}, {"value": value})
         _give_roles(instance)

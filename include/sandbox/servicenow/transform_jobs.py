@@ -84,11 +84,19 @@ class TransformJobs:
         record = self._instance.store.get("sys_import_set", waiting.import_set)
         if record is None:
             return
+        if not self._instance.maps.maps_for(record["table_name"]):
+            self._wait_for_a_map(waiting.import_set)
+            return
         course = UNDISTURBED if waiting.held_by else course_of(self._instance, record["table_name"])
         if course.held_by:
             self.hold(waiting.import_set, course.held_by)
         else:
             transform_set(self._instance, record, course)
+
+    def _wait_for_a_map(self, import_set: str) -> None:
+        """Leave a set loaded as long as nothing is there to transform it (assumption: it is taken up afterwards)."""
+        with self._changed:
+            self._queue.append(_Waiting(import_set, "", time.monotonic() + _POLL_S))
 
     def _take(self) -> _Waiting | None:
         with self._changed:

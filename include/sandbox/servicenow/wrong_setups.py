@@ -1,17 +1,18 @@
-"""Set-ups that an administrator got wrong: maps that are inactive, columns that do not exist.
+"""Set-ups that an administrator got wrong: maps that are inactive, columns that do not exist or are too short.
 
 A property of the instance keeps what was last applied, so that only what the switches changed is changed back.
 """
 
 from collections.abc import Iterable
 
-from include.sandbox.servicenow.dictionary import entry_of
+from include.sandbox.servicenow.dictionary import entry_of, set_lengths
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.schema import Schema
 from include.sandbox.servicenow.staging import by_name
 from include.sandbox.servicenow.store import Store, quote
 
 _MAPS, _COLUMNS = "sandbox.maps_inactive", "sandbox.missing_columns"
+_LENGTHS = "sandbox.column_lengths"
 _TRANSFORMERS = ("sys_transform_map", "sys_robust_import_set_transformer")
 
 
@@ -27,6 +28,15 @@ def follow_wrong_setups(instance: Instance, pristine: Schema) -> None:
             _drop_column(store, table, column)
         else:
             _add_column(store, pristine, table, column)
+    applied = _applied(store, _LENGTHS, settings.column_lengths)
+    set_lengths(store, [text if text in settings.column_lengths else _original(text, pristine) for text in applied])
+
+
+def _original(text: str, pristine: Schema) -> str:
+    """Return the length that a column had when the instance was new, in the switch's own words."""
+    dotted = text.partition(":")[0]
+    table, _, column = dotted.partition(".")
+    return f"{dotted}:{pristine[table].columns[column].max_length}"
 
 
 def _check(tables: Iterable[str], columns: Iterable[str], pristine: Schema) -> None:
