@@ -29,6 +29,28 @@ def test_inactive_maps_transform_nothing(snow: Any, table: str, maps: str, targe
     assert snow.post(table, {"serial_number": "S2", "instance_key": "K2"})["status"] in ("inserted", "processed")
 
 
+def test_a_set_that_found_no_active_map_is_taken_up_once_there_is_one(snow: Any) -> None:
+    """What was loaded meanwhile is transformed later, without being sent again."""
+    snow.switch(maps_inactive=[COMPUTER])
+    import_set = snow.send(COMPUTER, [{"Serial number": "S1"}])
+    assert snow.rows("cmdb_ci_computer") == []
+    snow.switch(maps_inactive=[])
+    snow.wait_for(lambda: snow.state(import_set) == "processed")
+    assert [row["serial_number"] for row in snow.rows("cmdb_ci_computer")] == ["S1"]
+
+
+def test_a_column_that_was_made_shorter_gets_its_length_back(snow: Any) -> None:
+    """Once the switch is empty again the dictionary says the old length, and values are stored whole."""
+    asked = {"query": f"name={COMPUTER}^element=os_version", "fields": "max_length"}
+    before = snow.rows("sys_dictionary", **asked)
+    snow.switch(column_lengths=[f"{COLUMN}:2"])
+    assert snow.rows("sys_dictionary", **asked) == [{"max_length": "2"}]
+    snow.switch(column_lengths=[])
+    assert snow.rows("sys_dictionary", **asked) == before
+    snow.post(COMPUTER, {"serial_number": "S1", "os_version": "15.0"})
+    assert [row["os_version"] for row in snow.rows(COMPUTER)] == ["15.0"]
+
+
 def test_the_switch_activates_only_what_it_had_deactivated(snow: Any) -> None:
     """A map that somebody deactivated by hand stays so when another switch changes."""
     snow.patch("sys_transform_map", "name=Kandji MDM", active="false")
