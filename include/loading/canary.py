@@ -71,8 +71,7 @@ def _stored(
 
 def _newest(client: ServiceNowClient, spec: LoadSpec, record: Record, columns: Sequence[str]) -> list[Row]:
     """Return the newest staging row of a record; of several in one second, the one that is most like it."""
-    key = {name: record.get(name, "") for name in spec.key_columns}
-    rows = read_newest_rows(client, spec.table, key, columns=columns)
+    rows = read_newest_rows(client, spec.table, record, keys=spec.key_columns, columns=columns)
     same_second = [row for row in rows if row.get("sys_created_on") == rows[0].get("sys_created_on")]
     return sorted(same_second, key=lambda row: sum(row.get(name) == value for name, value in record.items()))[-1:]
 
@@ -84,8 +83,9 @@ def _refuse_dropped(spec: LoadSpec, dropped: Sequence[str], labels: Mapping[str,
     kind = "name" if spec.method == "single" else spec.column_keys
     raise StoredOtherwise(
         f"ServiceNow took rows into {spec.table} but stored nothing in {', '.join(dropped)}: it does not know the "
-        f"{kind} {keys}. Correct the column or its label in the mapping, or 'column_keys' in the extra "
-        "of the ServiceNow connection. Nothing more was sent."
+        f"{kind} {keys}, or the service account may not read the column. Correct the column or its label in the "
+        "mapping, 'column_keys' in the extra of the ServiceNow connection, or the account's access. Nothing more was "
+        "sent."
     )
 
 

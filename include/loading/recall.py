@@ -93,8 +93,7 @@ def _look(
 
 def _newest(client: ServiceNowClient, spec: LoadSpec, record: Record, begun: Begun) -> list[Row]:
     """Return the staging rows that hold a record and were stored since the request was begun, newest first."""
-    key = {name: record.get(name, "") for name in spec.key_columns}
-    rows = read_newest_rows(client, spec.table, key, columns=list(record))
+    rows = read_newest_rows(client, spec.table, record, keys=spec.key_columns, columns=list(record))
     since_s = begun.at_s - _UNKNOWN_CLOCK_SLACK_S if begun.server_s is None else begun.server_s - _CLOCK_SLACK_S
     since = datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return [row for row in rows if row.get("sys_created_on", "") >= since and _holds(row, record)]

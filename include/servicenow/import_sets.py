@@ -131,12 +131,13 @@ def read_import_rows(
 
 
 def read_newest_rows(
-    client: ServiceNowClient, table: str, key: Mapping[str, str], *, columns: Sequence[str], limit: int = 20
+    client: ServiceNowClient, table: str, record: Mapping[str, str], *, keys: Sequence[str], columns: Sequence[str]
 ) -> list[Row]:
-    """Return the newest staging rows with some values, whatever import set they are in; newest first."""
+    """Return the newest staging rows with a record's key, 20 at most, in whatever import set they are; newest first."""
+    key = {name: record.get(name, "") for name in keys}
     query = "^".join(f"{name}={value}" for name, value in key.items())
     own = ("sys_id", "sys_import_set", "sys_import_state", "sys_import_state_comment", "sys_created_on")
-    rows = fetch_newest(client, table, query=query, fields=(*own, *columns), limit=limit)
+    rows = fetch_newest(client, table, query=query, fields=(*own, *columns), limit=20)
     return [row for row in rows if all(row.get(name, "").casefold() == value.casefold() for name, value in key.items())]
 
 

@@ -36,7 +36,8 @@ KEYS = {
     "x_kandj_kandji_mdm": ("kandji_device_id", "kandji_blueprint_id"),
     "cmdb_sam_sw_install": ("instance_key",),
 }
-OPEN_STATES, SETS_END_IN_S = ("loading", "loaded"), 20.0
+OPEN_STATES = ("loading", "loaded")
+SETS_END_IN_S = 20.0
 
 
 def flow_of(sandbox: Sandbox, root: Path, method: str, apps_extract: str) -> Flow:

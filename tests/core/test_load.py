@@ -317,6 +317,25 @@ def test_a_cut_from_a_moment_ago_is_no_cut_of_now(tmp_path):
         assert load(server, path, method="single", labels=LABELS).outcomes["inserted"] == 1
 
 
+def test_a_column_that_is_not_shown_beside_others_was_dropped(tmp_path):
+    """The Table API leaves out a column that does not exist, so its value went nowhere although rows are inserted."""
+    labels = LABELS | {"u_more": "More"}
+    instance = Instance(columns=labels, dictionary="403")
+
+    def leave_out(asked: Asked) -> Reply | None:
+        if asked.path == f"/api/now/table/{TABLE}":
+            asked.query["sysparm_fields"] = asked.query["sysparm_fields"].replace(",u_more", "")
+        return None
+
+    instance.hook = leave_out
+    path = frame(tmp_path, 6, u_more="x")
+    with serving(instance) as server:
+        with pytest.raises(SetupWrong, match=r"stored nothing in u_more.*may not read the column"):
+            load(server, path, labels=labels)
+        assert len(inserts(server)) == 1
+    assert verdicts(path) == {}
+
+
 def test_columns_that_may_not_be_read_are_no_dropped_columns(tmp_path, caplog):
     """Where staging rows show their keys and nothing else, nothing can be told, and the log says so."""
     instance = Instance(dictionary="403")

@@ -84,26 +84,18 @@ class TransformJobs:
         record = self._instance.store.get("sys_import_set", waiting.import_set)
         if record is None:
             return
-        if not self._instance.maps.maps_for(record["table_name"]):
-            self._wait_for_a_map(waiting.import_set)
-            return
         course = UNDISTURBED if waiting.held_by else course_of(self._instance, record["table_name"])
         if course.held_by:
             self.hold(waiting.import_set, course.held_by)
         else:
             transform_set(self._instance, record, course)
 
-    def _wait_for_a_map(self, import_set: str) -> None:
-        """Leave a set loaded as long as nothing is there to transform it (assumption: it is taken up afterwards)."""
-        with self._changed:
-            self._queue.append(_Waiting(import_set, "", time.monotonic() + _POLL_S))
-
     def _take(self) -> _Waiting | None:
         with self._changed:
             while not self._stopping:
                 now_s = time.monotonic()
                 for waiting in self._queue:
-                    if self._is_ready(waiting, now_s) and self._may_run(waiting.run_after):
+                    if self._is_ready(waiting, now_s) and self._may_run(waiting):
                         self._queue.remove(waiting)
                         return waiting
                 soonest_s = min((w.ready_s for w in self._queue if w.ready_s > now_s), default=now_s + _POLL_S)
@@ -114,6 +106,11 @@ class TransformJobs:
         released = waiting.held_by is not None and not self._instance.faults.holds(waiting.held_by)
         return released or waiting.ready_s <= now_s
 
-    def _may_run(self, run_after: str) -> bool:
-        earlier = self._instance.store.get("sys_import_set", run_after) if run_after else None
-        return earlier is None or earlier["state"] in (PROCESSED, FAILED)
+    def _may_run(self, waiting: _Waiting) -> bool:
+        """Say whether nothing has to come first: the set to run after, and a map (assumption: it is waited for)."""
+        store = self._instance.store
+        earlier = store.get("sys_import_set", waiting.run_after) if waiting.run_after else None
+        if earlier and earlier["state"] not in (PROCESSED, FAILED):
+            return False
+        record = store.get("sys_import_set", waiting.import_set)
+        return record is None or bool(self._instance.maps.maps_for(record["table_name"]))
