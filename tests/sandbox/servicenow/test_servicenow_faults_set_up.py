@@ -33,6 +33,8 @@ def test_a_set_that_found_no_active_map_is_taken_up_once_there_is_one(snow: Any)
     """What was loaded meanwhile is transformed later, without being sent again."""
     snow.switch(maps_inactive=[COMPUTER])
     import_set = snow.send(COMPUTER, [{"Serial number": "S1"}])
+    snow.wait(snow.send(APPS, [{"Instance key": "K1"}]))  # it came later, so by now the first had its turn
+    assert snow.state(import_set) == "loaded"
     assert snow.rows("cmdb_ci_computer") == []
     snow.switch(maps_inactive=[])
     snow.wait_for(lambda: snow.state(import_set) == "processed")
