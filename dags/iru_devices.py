@@ -18,37 +18,41 @@ ServiceNow refused are sent again with the next run. A guard that struck is lift
 The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up.
 """
 
-from datetime import UTC, datetime
-
-from airflow.sdk import dag
+from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
+from iru_servicenow.each_pair import START_DATE, each_pair
 from iru_servicenow.wiring import default_args, load_tasks, params
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
 
-SETTINGS = Settings.from_environment()
-FEEDS = list(load_mapping(SETTINGS.mapping).of_source("devices"))
+
+def build(settings: Settings) -> DAG:
+    """Return the DAG of one pair of tenant and instance."""
+    feeds = list(load_mapping(settings.mapping).of_source("devices"))
+    names = [feed.name for feed in feeds]
+
+    @dag(
+        dag_id=settings.named("iru_devices"),
+        dag_display_name=settings.titled("Iru devices → ServiceNow"),
+        description="Apple devices from Iru Endpoint into ServiceNow's computers and MDM records",
+        schedule=settings.devices_schedule,
+        start_date=START_DATE,
+        catchup=False,
+        max_active_runs=1,
+        params=params(names, settings, devices=True),
+        default_args=default_args(settings),
+        doc_md=__doc__,
+        tags=["iru", "servicenow", "devices", *settings.tags],
+    )
+    def flow() -> None:
+        """Extract, shape, plan, load each feed, settle."""
+        folder = tasks.prepare("devices", names, settings.pair)
+        planned = tasks.plan(tasks.shape(tasks.extract(folder)))
+        loads = load_tasks(feeds, planned, settings)
+        planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
+
+    return flow()
 
 
-@dag(
-    dag_display_name="Iru devices → ServiceNow",
-    description="Apple devices from Iru Endpoint into ServiceNow's computers and MDM records",
-    schedule=SETTINGS.devices_schedule,
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=params([feed.name for feed in FEEDS], SETTINGS, devices=True),
-    default_args=default_args(SETTINGS),
-    doc_md=__doc__,
-    tags=["iru", "servicenow", "devices"],
-)
-def iru_devices() -> None:
-    """Extract, shape, plan, load each feed, settle."""
-    folder = tasks.prepare("devices", [feed.name for feed in FEEDS])
-    planned = tasks.plan(tasks.shape(tasks.extract(folder)))
-    loads = load_tasks(FEEDS, planned)
-    planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
-
-
-iru_devices()
+each_pair("iru_devices", build)

@@ -29,13 +29,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all stages of one run share."""
+    """What all stages of one run share; ``pair_name`` says whose settings it runs with."""
 
     source: SourceName
     params: RunParams
     mapping: FeedMapping
     folder: RunFolder
     rules: Rules = field(default_factory=Rules)
+    pair_name: str = ""
 
     @property
     def feeds(self) -> list[Feed]:
@@ -62,16 +63,22 @@ class Run:
         planned = feed in [each.name for each in self.feeds] and path.exists()
         return frozenset(map(str, read_frame(path)["_key"])) if planned else frozenset()
 
+    @staticmethod
+    def pair_of(root: StoragePath) -> str:
+        """Return the name of the pair that the run of a folder works for."""
+        return str(read_json(RunFolder(root).about).get("pair_name", ""))  # none in folders of the first release
+
     @classmethod
     def read(cls, root: StoragePath, mapping: FeedMapping, rules: Rules) -> "Run":
         """Return the run whose folder this is, as its first task noted it."""
         folder = RunFolder(root)
         told = read_json(folder.about)
-        return cls(told["source"], RunParams.from_json(told["params"]), mapping, folder, rules)
+        params = RunParams.from_json(told["params"])
+        return cls(told["source"], params, mapping, folder, rules, cls.pair_of(root))
 
     def note(self, *, dag_id: str, run_id: str, pair: tuple[str, str]) -> None:
         """Keep what the run was asked to do, for its later tasks and for the runs after it."""
-        asked = {"source": self.source, "params": self.params.to_json()}
+        asked = {"source": self.source, "params": self.params.to_json(), "pair_name": self.pair_name}
         write_json(self.folder.about, asked | {"pair": list(pair), "dag_id": dag_id, "run_id": run_id})
 
 

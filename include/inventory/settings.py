@@ -8,6 +8,7 @@ from typing import Literal
 
 from include.errors import SetupWrong
 from include.inventory.guards import GuardLimits
+from include.inventory.pairs import PAIRS, read_pair, read_pairs
 from include.inventory.params import MISSING_POLICIES
 
 PREFIX = "IRU_SERVICENOW_"
@@ -21,12 +22,19 @@ MAX_ATTEMPTS = 5
 RETRY_DELAY_S = 30
 """A failed task is tried again after so many seconds; each further time after twice as many."""
 
+IRU_CONN_ID, SERVICENOW_CONN_ID = "iru_default", "servicenow_default"
+"""The connections of the only pair."""
+
 _NO_SCHEDULE = ("", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are kept and when the DAGs run; every value has a variable ``IRU_SERVICENOW_<NAME>``."""
+    """Where things are kept and when the DAGs run; every value has a variable ``IRU_SERVICENOW_<NAME>``.
+
+    ``pair`` is the name of the pair of tenant and instance, empty where there is only one; ``IRU_SERVICENOW_PAIRS``
+    lists several, each with its connections and with what it has for itself.
+    """
 
     storage: str
     ledger: str
@@ -38,12 +46,28 @@ class Settings:
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
     retry_delay_s: int = RETRY_DELAY_S
+    pair: str = ""
+    iru_conn_id: str = IRU_CONN_ID
+    servicenow_conn_id: str = SERVICENOW_CONN_ID
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read the environment; SetupWrong names a variable that is unknown or makes no sense."""
-        values = _ours(os.environ if environment is None else environment)
-        home = (os.environ if environment is None else environment).get("AIRFLOW_HOME", str(Path.home() / "airflow"))
+    def of_pair(cls, pair: str = "", environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment for one pair; SetupWrong names a setting that is unknown or makes no sense.
+
+        Without a name it is the only pair, and the environment may list none.
+        """
+        environment = os.environ if environment is None else environment
+        values = _ours(environment)
+        pairs = read_pairs(values.get("PAIRS", ""))
+        if pairs or pair:
+            values |= read_pair(pairs, pair, _OF_A_PAIR)
+        try:
+            return cls._parse(values, pair, home=environment.get("AIRFLOW_HOME", str(Path.home() / "airflow")))
+        except SetupWrong as error:
+            raise SetupWrong(f"Pair {pair!r}: {error}" if pair else str(error)) from None
+
+    @classmethod
+    def _parse(cls, values: Mapping[str, str], pair: str, *, home: str) -> "Settings":
         storage = values.get("STORAGE") or str(Path(home) / "iru_servicenow")
         return cls(
             storage=storage,
@@ -56,13 +80,36 @@ class Settings:
             max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
             retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
+            pair=pair,
+            iru_conn_id=values.get("IRU") or IRU_CONN_ID,
+            servicenow_conn_id=values.get("SERVICENOW") or SERVICENOW_CONN_ID,
         )
+
+    def named(self, name: str) -> str:
+        """Return a name that is this pair's own: of a DAG, a pool or whatever else Airflow keeps by name."""
+        return f"{name}__{self.pair}" if self.pair else name
+
+    def titled(self, title: str) -> str:
+        """Return a title that says whose it is."""
+        return f"{title} ({self.pair})" if self.pair else title
+
+    @property
+    def tags(self) -> list[str]:
+        """What Airflow's pages find the pair's DAGs by."""
+        return [self.pair] if self.pair else []
+
+
+def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the names of all pairs; one empty name where the environment lists none. Raises SetupWrong."""
+    environment = os.environ if environment is None else environment
+    return list(read_pairs(environment.get(PAIRS, ""))) or [""]
 
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "RETRY_DELAY_S",
+    "APPS_EXTRACT", "RETRY_DELAY_S", "PAIRS",
 )  # fmt: skip
+_OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}
 
 
 def _ours(environment: Mapping[str, str]) -> dict[str, str]:

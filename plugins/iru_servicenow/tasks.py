@@ -17,30 +17,40 @@ from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
 from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
-from iru_servicenow.hooks.iru import IruHook
-from iru_servicenow.hooks.servicenow import ServiceNowHook
 from iru_servicenow.retry import pause_s
-from iru_servicenow.under_way import die_with_supervisor, ledger, open_run, pair, registry, rules, run_id, under_way
+from iru_servicenow.under_way import (
+    die_with_supervisor,
+    iru_hook,
+    ledger,
+    open_run,
+    pair,
+    registry,
+    rules,
+    run_id,
+    servicenow_hook,
+    settings_of,
+    under_way,
+)
 
 log = logging.getLogger(__name__)
 
 
 @task
-def prepare(source: SourceName, feeds: list[str], **context: Any) -> str:
+def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any) -> str:
     """Check params, settings, mapping and both connections without a request; return the URI of the run's folder.
 
     Waits (RetryLater) while another run of the same flow is under way.
     """
     params = RunParams.parse(dict(context["params"]), feeds=feeds)
-    settings = Settings.from_environment()
+    settings = Settings.of_pair(pair_name)
     mapping = load_mapping(settings.mapping)
-    services, dag_id, own_id = pair(), context["ti"].dag_id, context["run_id"]
+    services, dag_id, own_id = pair(settings), context["ti"].dag_id, context["run_id"]
     folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
-    runs = registry(source)
+    runs = registry(settings, source)
     die_with_supervisor()
     runs.take(own_id, str(folder.root))
     with UnderWay(folder, runs, own_id, "prepare", pause_s=pause_s):
-        run = Run(source, params, mapping, folder, rules(settings))
+        run = Run(source, params, mapping, folder, rules(settings), pair_name)
         run.note(dag_id=dag_id, run_id=own_id, pair=(services.source, services.target))
     log.info("%s -> %s, mode %s, feeds %s.", services.source, services.target, params.mode, ", ".join(params.feeds))
     return str(folder.root)
@@ -50,7 +60,7 @@ def prepare(source: SourceName, feeds: list[str], **context: Any) -> str:
 def extract(folder_uri: str) -> str:
     """Fetch the source's pages and keep them as received."""
     with under_way(folder_uri, "extract") as run:
-        run_extract(run, IruHook().get_conn())
+        run_extract(run, iru_hook(settings_of(run)).get_conn())
     return folder_uri
 
 
@@ -69,8 +79,11 @@ def plan(folder_uri: str) -> dict[str, str]:
     What earlier runs had sent is settled first, so that nothing is sent twice and no verdict is lost.
     """
     with under_way(folder_uri, "plan") as run:
-        services = Services(ledger(), iru=IruHook().get_conn, servicenow=ServiceNowHook().get_conn)
-        runs = registry(run.source)
+        settings = settings_of(run)
+        services = Services(
+            ledger(settings), iru=iru_hook(settings).get_conn, servicenow=servicenow_hook(settings).get_conn
+        )
+        runs = registry(settings, run.source)
         in_flight = recover(run, services, runs, run_id=run_id(run), open_folder=ObjectStoragePath)
         run_plan(run, services, in_flight=in_flight)
     chosen = {feed.name for feed in run.feeds} if run.params.mode == "load" else set()
@@ -91,7 +104,7 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     ti, run = context["ti"], open_run(folder_uri)
     told = {feed: ti.xcom_pull(task_ids=task_id) for feed, task_id in loads.items()}
     results = {feed: result for feed, result in told.items() if result}
-    runs = registry(run.source)
+    runs = registry(settings_of(run), run.source)
     report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=context["run_id"])
     runs.release(context["run_id"])
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
@@ -104,11 +117,12 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
 def _conclude(run: Run, runs: RunRegistry, results: dict[str, Any], *, dag_id: str, own_id: str) -> Report:
     """Settle a run; one that another run took over only takes in what that one does not know better."""
     rival, newer_runs = runs.lost_to(own_id), runs.newer_than(own_id)
+    known = ledger(settings_of(run))
     if rival:
         lost = f"Run {rival} has taken this one over."
-        return conclude(run, ledger(), dag_id=dag_id, run_id=own_id, loads=results, newer_runs=newer_runs, lost=lost)
+        return conclude(run, known, dag_id=dag_id, run_id=own_id, loads=results, newer_runs=newer_runs, lost=lost)
     with under_way(str(run.folder.root), "settle"):
-        report = conclude(run, ledger(), dag_id=dag_id, run_id=own_id, loads=results)
+        report = conclude(run, known, dag_id=dag_id, run_id=own_id, loads=results)
         if not stopped_at(run)[0] and not has_open(run):
             runs.close(own_id)
     return report

@@ -25,7 +25,7 @@ def under_way(folder_uri: str, stage: str) -> Iterator[Run]:
     """Open the run of a folder for one stage; RunUnsafe when another run has begun since."""
     die_with_supervisor()
     run = open_run(folder_uri)
-    with UnderWay(run.folder, registry(run.source), run_id(run), stage, pause_s=pause_s):
+    with UnderWay(run.folder, registry(settings_of(run), run.source), run_id(run), stage, pause_s=pause_s):
         yield run
 
 
@@ -40,9 +40,10 @@ def die_with_supervisor() -> None:
 
 
 def open_run(folder_uri: str) -> Run:
-    """Return the run of a folder."""
-    settings = Settings.from_environment()
-    return Run.read(ObjectStoragePath(folder_uri), load_mapping(settings.mapping), rules(settings))
+    """Return the run of a folder, with the mapping and the rules of its pair."""
+    folder = ObjectStoragePath(folder_uri)
+    settings = Settings.of_pair(Run.pair_of(folder))
+    return Run.read(folder, load_mapping(settings.mapping), rules(settings))
 
 
 def run_id(run: Run) -> str:
@@ -50,21 +51,36 @@ def run_id(run: Run) -> str:
     return str(read_json(run.folder.about)["run_id"])
 
 
+def settings_of(run: Run) -> Settings:
+    """Return the settings of the pair that a run works for."""
+    return Settings.of_pair(run.pair_name)
+
+
 def rules(settings: Settings) -> Rules:
     """Return what the settings say about every run."""
     return Rules(settings.guards, settings.max_attempts, settings.apps_extract)
 
 
-def pair() -> Pair:
-    """Return the base URLs of both connections."""
-    return Pair(IruHook().settings.base_url, ServiceNowHook().settings.base_url)
+def iru_hook(settings: Settings) -> IruHook:
+    """Return the hook of a pair's tenant."""
+    return IruHook(settings.iru_conn_id)
 
 
-def ledger() -> Ledger:
-    """Open the installation's ledger."""
-    return Ledger(Settings.from_environment().ledger, pair())
+def servicenow_hook(settings: Settings) -> ServiceNowHook:
+    """Return the hook of a pair's instance."""
+    return ServiceNowHook(settings.servicenow_conn_id)
 
 
-def registry(source: SourceName) -> RunRegistry:
+def pair(settings: Settings) -> Pair:
+    """Return the base URLs of both connections of a pair."""
+    return Pair(iru_hook(settings).settings.base_url, servicenow_hook(settings).settings.base_url)
+
+
+def ledger(settings: Settings) -> Ledger:
+    """Open the ledger of a pair."""
+    return Ledger(settings.ledger, pair(settings))
+
+
+def registry(settings: Settings, source: SourceName) -> RunRegistry:
     """Open the registry of a flow's runs, which lies in the ledger's database."""
-    return RunRegistry(Settings.from_environment().ledger, pair(), source)
+    return RunRegistry(settings.ledger, pair(settings), source)

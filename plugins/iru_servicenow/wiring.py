@@ -66,7 +66,7 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
     }
 
 
-def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[FeedLoadOperator]:
+def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: Settings) -> list[FeedLoadOperator]:
     """Return one load task per feed, in a group and in the feeds' order: later feeds refer to earlier ones.
 
     ``frames`` is what the plan task returns: the run's folder, and the URI of the frame to send, by feed.
@@ -83,6 +83,7 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg]) -> list[Fee
                 key_columns=list(feed.key),
                 column_labels=feed.labels,
                 may_be_cut=sorted(feed.may_be_cut),
+                servicenow_conn_id=settings.servicenow_conn_id,
             )
             if loads:
                 loads[-1] >> load

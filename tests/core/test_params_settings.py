@@ -69,7 +69,7 @@ def test_both_spellings_of_a_family_are_one(platform, expected):
 
 def test_settings_have_local_defaults():
     """Without settings, everything lies under AIRFLOW_HOME, and the DAGs run on their documented schedules."""
-    settings = Settings.from_environment({"AIRFLOW_HOME": "/home/airflow"})
+    settings = Settings.of_pair(environment={"AIRFLOW_HOME": "/home/airflow"})
     assert settings.storage == "/home/airflow/iru_servicenow"
     assert settings.ledger == "sqlite:////home/airflow/iru_servicenow/ledger.sqlite"
     assert (settings.guards, settings.max_attempts, settings.apps_extract) == (GuardLimits(), 5, "pages")
@@ -84,7 +84,7 @@ def test_settings_are_read_from_the_environment():
         "GUARDS": "many_changes=off", "MAX_ATTEMPTS": "3", "APPS_EXTRACT": "export",
         "RETRY_DELAY_S": "5",
     }  # fmt: skip
-    settings = Settings.from_environment({f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
+    settings = Settings.of_pair(environment={f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
     assert settings == Settings(
         "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report",
         GuardLimits(many_changes=None), 3, "export", 5,
@@ -107,11 +107,12 @@ def test_settings_are_read_from_the_environment():
 def test_a_wrong_setting_is_named(name, value, words):
     """A misspelled variable, a wrong value, or a remote store without a ledger is one error that names it."""
     with pytest.raises(SetupWrong, match=words):
-        Settings.from_environment({f"IRU_SERVICENOW_{name}": value})
+        Settings.of_pair(environment={f"IRU_SERVICENOW_{name}": value})
 
 
 def test_a_file_url_is_a_local_store():
     """A storage root may be given as file://."""
     assert (
-        Settings.from_environment({"IRU_SERVICENOW_STORAGE": "file:///data"}).ledger == "sqlite:////data/ledger.sqlite"
+        Settings.of_pair(environment={"IRU_SERVICENOW_STORAGE": "file:///data"}).ledger
+        == "sqlite:////data/ledger.sqlite"
     )

@@ -62,7 +62,7 @@ class Instance:
 
 def _plan(run_id: str = "r1", **params: Any) -> dict[str, str]:
     """Run the tasks up to the plan."""
-    folder = tasks.prepare.function("devices", FEEDS, params=params, ti=Instance(), run_id=run_id)
+    folder = tasks.prepare.function("devices", FEEDS, "", params=params, ti=Instance(), run_id=run_id)
     return tasks.plan.function(tasks.shape.function(tasks.extract.function(folder)))
 
 
@@ -133,7 +133,7 @@ def test_rows_that_were_not_sent_fail_settle_for_good() -> None:
 
 
 def _prepare(run_id: str = "r1", **params: Any) -> str:
-    return tasks.prepare.function("devices", FEEDS, params=params, ti=Instance(), run_id=run_id)
+    return tasks.prepare.function("devices", FEEDS, "", params=params, ti=Instance(), run_id=run_id)
 
 
 def _settle_early(folder: str, run_id: str = "r1") -> dict[str, Any]:
@@ -298,5 +298,5 @@ def test_prepare_finds_a_wrong_set_up_without_a_request(
     monkeypatch.setenv(variable, value)
     before = _requests(sandbox)
     with pytest.raises(SetupWrong):
-        tasks.prepare.function("devices", FEEDS, params={}, ti=Instance(), run_id="r1")
+        tasks.prepare.function("devices", FEEDS, "", params={}, ti=Instance(), run_id="r1")
     assert _requests(sandbox) == before
