@@ -21,6 +21,7 @@ The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.watch import devices_schedule
 from iru_servicenow.wiring import default_args, load_tasks, params
 
 from include.inventory.mapping import load_mapping
@@ -36,7 +37,7 @@ def build(settings: Settings) -> DAG:
         dag_id=settings.named("iru_devices"),
         dag_display_name=settings.titled("Iru devices → ServiceNow"),
         description="Apple devices from Iru Endpoint into ServiceNow's computers and MDM records",
-        schedule=settings.devices_schedule,
+        schedule=devices_schedule(settings),
         start_date=START_DATE,
         catchup=False,
         max_active_runs=1,

@@ -30,8 +30,8 @@ _FAILURES = (
 )
 
 
-def open_database(url: str, table: sa.Table, *, wait_s: float = WAIT_S) -> sa.Engine:
-    """Open a database with a table in its present form; a new SQLite file may be read by its owner only.
+def open_database(url: str, *tables: sa.Table, wait_s: float = WAIT_S) -> sa.Engine:
+    """Open a database with some tables in their present form; a new SQLite file may be read by its owner only.
 
     Raises SetupWrong when it cannot be opened, StorageFailed when it can but does not work now.
     """
@@ -42,8 +42,9 @@ def open_database(url: str, table: sa.Table, *, wait_s: float = WAIT_S) -> sa.En
         # Parameters hold names and e-mails, which must not get into a traceback.
         engine = sa.create_engine(parsed, connect_args=_connect_args(parsed, wait_s), hide_parameters=True)
         with storage_failures(only_known=parsed.get_backend_name() == "sqlite"):
-            _make_table(engine, table)
-            _add_columns(engine, table)
+            for table in tables:
+                _make_table(engine, table)
+                _add_columns(engine, table)
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         raise SetupWrong(
             f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "

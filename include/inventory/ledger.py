@@ -17,6 +17,17 @@ from include.inventory.database import WAIT_S, open_database, storage_failures, 
 _BATCH_ROWS = 5000
 _metadata = sa.MetaData()
 
+_misses = sa.Table(
+    "ledger_misses",
+    _metadata,
+    sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
+    sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    sa.Column("feed", sa.String(40), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("runs", sa.Integer, nullable=False, comment="whole runs in a row that did not list it"),
+    sa.Column("last_run", sa.Text, nullable=False, comment="the folder of the last of them"),
+)
+
 _rows = sa.Table(
     "ledger_rows",
     _metadata,
@@ -69,7 +80,7 @@ class Ledger:
 
     def __init__(self, url: str, pair: Pair, *, wait_s: float = WAIT_S) -> None:
         self._pair = pair
-        self._engine = open_database(url, _rows, wait_s=wait_s)
+        self._engine = open_database(url, _rows, _misses, wait_s=wait_s)
 
     def read(self, feed: str) -> pd.DataFrame:
         """Return a feed's entries, one row each, with the columns of ``Entry``."""
@@ -86,6 +97,23 @@ class Ledger:
             for batch in _batches(entries):
                 connection.execute(upsert(self._engine, _rows), [self._values(feed, entry) for entry in batch])
 
+    def miss(self, feed: str, keys: Sequence[str], *, run: str) -> dict[str, int]:
+        """Count the run among those that missed some keys, and return how many have, by key; each run counts once.
+
+        Keys that are not named are no longer missed. A run without a name is not kept, only added to the answer.
+        """
+        mine = (_misses.c.source == self._pair.source, _misses.c.target == self._pair.target, _misses.c.feed == feed)
+        with storage_failures(), self._engine.begin() as connection:
+            found = connection.execute(sa.select(_misses.c.key, _misses.c.runs, _misses.c.last_run).where(*mine))
+            before = {key: (runs, last_run) for key, runs, last_run in found}
+            counted = {key: _count_run(before.get(key, (0, "")), run) for key in keys}
+            if run:
+                connection.execute(sa.delete(_misses).where(*mine))
+                rows = [{**self._values_of(feed), "key": k, "runs": n, "last_run": run} for k, n in counted.items()]
+                if rows:
+                    connection.execute(sa.insert(_misses), rows)
+        return counted
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -94,7 +122,15 @@ class Ledger:
         return (_rows.c.source == self._pair.source, _rows.c.target == self._pair.target, _rows.c.feed == feed)
 
     def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
-        return {"source": self._pair.source, "target": self._pair.target, "feed": feed, **asdict(entry)}
+        return self._values_of(feed) | asdict(entry)
+
+    def _values_of(self, feed: str) -> dict[str, Any]:
+        return {"source": self._pair.source, "target": self._pair.target, "feed": feed}
+
+
+def _count_run(before: tuple[int, str], run: str) -> int:
+    runs, last_run = before
+    return runs if run and run == last_run else runs + 1
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

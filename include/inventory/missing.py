@@ -16,6 +16,9 @@ from include.iru.client import IruClient
 
 log = logging.getLogger(__name__)
 
+GONE_AFTER = 2
+"""Whole runs in a row that have to miss a device before it may count as gone."""
+
 _COMPUTER, _MDM = "computer", "mdm"
 
 
@@ -28,12 +31,13 @@ class Missing:
 
 
 def find_missing(
-    feed: Feed, ledger: Ledger, seen: pd.DataFrame, *, policy: MissingPolicy, iru: Callable[[], IruClient]
+    feed: Feed, ledger: Ledger, seen: pd.DataFrame, *, policy: MissingPolicy, run: str, iru: Callable[[], IruClient]
 ) -> Missing:
-    """Return what became of the keys that are not in ``seen``, the keys that a complete extract listed.
+    """Return what became of the keys that are not in ``seen``, the keys that a complete extract of the fleet listed.
 
-    An app is always sent once more as removed. A device follows the operator's policy, and only after Iru answered 404
-    for the device itself. Nothing is ever deleted in ServiceNow.
+    An app is always sent once more as removed. A device follows the operator's policy, and only after ``GONE_AFTER``
+    runs in a row missed it and Iru answered 404 for the device itself. ``run`` names the run that misses it; one
+    without a name looks and does not count. Nothing is ever deleted in ServiceNow.
     """
     if feed.source == "apps":
         return Missing(to_send=tuple(no_longer_listed(feed, ledger.read(feed.name), seen)))
@@ -44,7 +48,11 @@ def find_missing(
             'missing_devices is "retire", but the mapping does not say how a computer is retired. Set '
             f'feeds.{feed.name}.removed = {{ values = {{ install_status = "7" }} }} and the column in your mapping.'
         )
-    gone = _confirmed_gone(no_longer_listed(feed, ledger.read(feed.name), seen), ledger, iru)
+    missed = ledger.miss(feed.name, no_longer_listed(feed, ledger.read(feed.name), seen), run=run)
+    often = [key for key, runs in missed.items() if runs >= GONE_AFTER]
+    if len(often) < len(missed):
+        log.info("%d devices are missed for the first time; the next whole run decides.", len(missed) - len(often))
+    gone = _confirmed_gone(often, ledger, iru)
     log.info("%d devices are no longer in Iru (policy %s).", len(gone), policy)
     return Missing(to_send=gone) if policy == "retire" else Missing(reported=gone)
 

@@ -79,6 +79,11 @@ def last_page_at_s(folder: StoragePath) -> float:
     return come.at_s if come else 0.0
 
 
+def clear_pages(folder: StoragePath) -> None:
+    """Remove all pages of a folder, and how far their walk had come."""
+    _clear(folder, keep=0)
+
+
 def append_page(folder: StoragePath, position: int, page: Page) -> None:
     """Write one page behind those that are there; ``position`` is their number."""
     write_bytes(folder / f"page-{position:06d}{_PAGE}", gzip.compress(json.dumps(page).encode(), 1, mtime=0))

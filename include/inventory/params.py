@@ -56,6 +56,11 @@ class RunParams:
             release_parked=_released(values.get("release_parked") or ()),
         )
 
+    @property
+    def covers_fleet(self) -> bool:
+        """Say whether no device that the pipeline carries is left out on purpose."""
+        return set(self.device_families) == set(DEVICE_FAMILIES) and not self.blueprints
+
     def to_json(self) -> dict[str, Any]:
         """Return the params as JSON values."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -53,7 +53,12 @@ def _devices(folder: RunFolder, fields: list[str]) -> Iterable[Record]:
         for row in page:
             device_id = row.get("device_id")
             match = prism.get(device_id, {}) if isinstance(device_id, str) else {}
-            yield row | _user(row.get("user")) | {name: match.get(name.removeprefix(PRISM_PREFIX)) for name in beside}
+            yield flat_device(row) | {name: match.get(name.removeprefix(PRISM_PREFIX)) for name in beside}
+
+
+def flat_device(row: Record) -> Record:
+    """Return a row of ``GET /devices`` with the assigned user's fields as its own."""
+    return row | _user(row.get("user"))
 
 
 def _user(user: Any) -> Record:

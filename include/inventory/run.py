@@ -29,7 +29,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all stages of one run share; ``pair_name`` says whose settings it runs with."""
+    """What all stages of one run share; ``pair_name`` says whose settings it runs with.
+
+    ``changed`` are the ids of the devices that a run of changed devices is about; None: the whole fleet.
+    """
 
     source: SourceName
     params: RunParams
@@ -37,6 +40,12 @@ class Run:
     folder: RunFolder
     rules: Rules = field(default_factory=Rules)
     pair_name: str = ""
+    changed: tuple[str, ...] | None = None
+
+    @property
+    def carries_everything(self) -> bool:
+        """Say whether a device or app that the source does not list may be gone, not only out of this run's scope."""
+        return self.changed is None
 
     @property
     def feeds(self) -> list[Feed]:
@@ -74,12 +83,19 @@ class Run:
         folder = RunFolder(root)
         told = read_json(folder.about)
         params = RunParams.from_json(told["params"])
-        return cls(told["source"], params, mapping, folder, rules, cls.pair_of(root))
+        changed = tuple(read_json(folder.scope)) if folder.scope.exists() else None
+        return cls(told["source"], params, mapping, folder, rules, cls.pair_of(root), changed)
 
-    def note(self, *, dag_id: str, run_id: str, pair: tuple[str, str]) -> None:
-        """Keep what the run was asked to do, for its later tasks and for the runs after it."""
+    @property
+    def triggered(self) -> bool:
+        """Say whether the run was asked for because devices changed, as its first task noted it."""
+        return bool(read_json(self.folder.about).get("triggered"))
+
+    def note(self, *, dag_id: str, run_id: str, pair: tuple[str, str], triggered: bool = False) -> None:
+        """Keep what the run was asked to do, and why, for its later tasks and for the runs after it."""
         asked = {"source": self.source, "params": self.params.to_json(), "pair_name": self.pair_name}
-        write_json(self.folder.about, asked | {"pair": list(pair), "dag_id": dag_id, "run_id": run_id})
+        told = {"pair": list(pair), "dag_id": dag_id, "run_id": run_id, "triggered": triggered}
+        write_json(self.folder.about, asked | told)
 
 
 class Services:

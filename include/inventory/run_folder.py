@@ -72,6 +72,11 @@ class RunFolder:
         return self.root / "run.json"
 
     @property
+    def scope(self) -> StoragePath:
+        """The ids of the changed devices that the run is about; no file where it is about the whole fleet (extract)."""
+        return self.root / "scope.json"
+
+    @property
     def report(self) -> StoragePath:
         """The run's report (settle)."""
         return self.root / "report.json"

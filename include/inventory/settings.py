@@ -22,6 +22,9 @@ MAX_ATTEMPTS = 5
 RETRY_DELAY_S = 30
 """A failed task is tried again after so many seconds; each further time after twice as many."""
 
+WATCH_SHARE = 0.25
+"""The share of Iru's hourly quota that watching for changes may take."""
+
 IRU_CONN_ID, SERVICENOW_CONN_ID = "iru_default", "servicenow_default"
 """The connections of the only pair."""
 
@@ -46,6 +49,8 @@ class Settings:
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
     retry_delay_s: int = RETRY_DELAY_S
+    watch: bool = True
+    watch_share: float = WATCH_SHARE
     pair: str = ""
     iru_conn_id: str = IRU_CONN_ID
     servicenow_conn_id: str = SERVICENOW_CONN_ID
@@ -73,13 +78,15 @@ class Settings:
             storage=storage,
             ledger=values.get("LEDGER") or _default_ledger(storage),
             mapping=Path(values["MAPPING"]) if values.get("MAPPING") else None,
-            devices_schedule=_schedule(values.get("DEVICES_SCHEDULE", "*/5 * * * *")),
+            devices_schedule=_schedule(values.get("DEVICES_SCHEDULE", "0 * * * *")),
             apps_schedule=_schedule(values.get("APPS_SCHEDULE", "0 2 * * *")),
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
             max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
             retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
+            watch=_switch("WATCH", values.get("WATCH", "") or "on"),
+            watch_share=_share("WATCH_SHARE", values.get("WATCH_SHARE", "") or str(WATCH_SHARE)),
             pair=pair,
             iru_conn_id=values.get("IRU") or IRU_CONN_ID,
             servicenow_conn_id=values.get("SERVICENOW") or SERVICENOW_CONN_ID,
@@ -107,7 +114,7 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "RETRY_DELAY_S", "PAIRS",
+    "APPS_EXTRACT", "RETRY_DELAY_S", "WATCH", "WATCH_SHARE", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}
 
@@ -136,6 +143,22 @@ def _positive(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, at least 1.")
     return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be on or off.")
+    return text.lower() == "on"
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a share above 0 and at most 1, such as 0.25.")
+    return share
 
 
 def _extract_method(text: str) -> ExtractMethod:

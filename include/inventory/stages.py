@@ -21,6 +21,7 @@ from include.inventory.references import Referred, clear_unknown
 from include.inventory.run import Run, Services, costs_of
 from include.inventory.run_folder import RunFolder
 from include.inventory.shape import Shaped, shape
+from include.inventory.targeted import extract_devices
 from include.iru.client import IruClient
 from include.servicenow.dictionary import read_staging_columns, require_columns
 from include.storage import read_frame, write_frame
@@ -31,7 +32,15 @@ log = logging.getLogger(__name__)
 
 
 def run_extract(run: Run, client: IruClient) -> None:
-    """Fetch the run's source; RunUnsafe when it is not whole, or Iru's quota too small, and the guard is not lifted."""
+    """Fetch the run's source; RunUnsafe when it is not whole, or Iru's quota too small, and the guard is not lifted.
+
+    A run of changed devices fetches these alone, whatever the guards of a whole extract say.
+    """
+    if run.changed is not None:
+        rows, gone = extract_devices(client, run.folder, run.changed)
+        told = {"devices": asdict(Collection(rows=rows, pages=1, expected=None, gone=gone))}
+        run.folder.note("extract", {"collections": told, **costs_of({"iru": client.requests}), **_guards(run, [])})
+        return
     lifted = GUARDS if not run.stops else run.params.lift_guards
     found = extract(
         client,
@@ -46,10 +55,10 @@ def run_extract(run: Run, client: IruClient) -> None:
         for name, one in found.collections.items()
         if not one.complete
     ]
-    told = {name: asdict(collection) for name, collection in found.collections.items()}
+    collections = {name: asdict(collection) for name, collection in found.collections.items()}
     quota = {"predicted": found.predicted} | (asdict(client.quota) if client.quota else {})
     cost = costs_of({"iru": client.requests})
-    run.folder.note("extract", {"collections": told, "quota": quota, **cost, **_guards(run, findings)})
+    run.folder.note("extract", {"collections": collections, "quota": quota, **cost, **_guards(run, findings)})
     require_complete(found.collections, lifted=INCOMPLETE_EXTRACT in lifted)
 
 
@@ -102,7 +111,7 @@ def _count(run: Run, feed: Feed, plan: Plan, known: pd.DataFrame, fitted: Fitted
         extracted=int(shaped["extracted"]),
         rejected=int(shaped["rejected"]) + fitted.rejected_rows,
         active=len(active),
-        gone=len(active - set(read_frame(run.folder.seen(feed.name))["_key"])),
+        gone=len(active - set(read_frame(run.folder.seen(feed.name))["_key"])) if run.carries_everything else 0,
         new=len(created),
         removals=plan.count("remove", "retire"),
         updates=plan.count("update"),
@@ -141,6 +150,8 @@ def _keep_shaped(folder: RunFolder, feed: Feed, shaped: Shaped) -> None:
 
 
 def _find_missing(run: Run, feed: Feed, services: Services) -> Missing:
+    if not run.carries_everything:
+        return Missing()
     told = run.folder.told_by("extract")["collections"]
     whole = all(Collection(**collection).complete for collection in told.values())
     unkeyed = int(run.folder.told_by(f"shape-{feed.name}")["unkeyed"])
@@ -151,7 +162,8 @@ def _find_missing(run: Run, feed: Feed, services: Services) -> Missing:
         log.warning("Feed %s: nothing is taken for removed in this run, because %s.", feed.name, cause)
         return Missing()
     seen = read_frame(run.folder.seen(feed.name))
-    return find_missing(feed, services.ledger, seen, policy=run.params.missing_devices, iru=lambda: services.iru)
+    policy, counts_for = run.params.missing_devices, str(run.folder.root) if run.params.mode == "load" else ""
+    return find_missing(feed, services.ledger, seen, policy=policy, run=counts_for, iru=lambda: services.iru)
 
 
 def _partner(run: Run, feed: Feed, services: Services) -> Callable[[Any], dict[int, str]] | None:

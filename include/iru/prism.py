@@ -4,7 +4,8 @@ A short page is not the end, a cursor is opaque and bound to its query, and ``so
 with it. Source: Iru's official pagination example (kandji-inc/support, prism_pagination_with_limit_and_cursor).
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from include.errors import AnswerUnusable
@@ -13,13 +14,17 @@ from include.iru.judge import BadRequest
 from include.iru.walk import Bookmark, Walk, WalkBroken
 
 
-def iter_prism(client: IruClient, category: str, bookmark: Bookmark | None = None) -> Iterator[list[dict[str, Any]]]:
+def iter_prism(
+    client: IruClient, category: str, bookmark: Bookmark | None = None, *, only: Mapping[str, Any] | None = None
+) -> Iterator[list[dict[str, Any]]]:
     """Yield the pages of ``GET /prism/<category>`` until the category ends; with a ``bookmark`` those after its cursor.
+
+    ``only`` is Prism's own filter, operators by key. Source: Iru Endpoint API, "Prism, Filters".
 
     Raises WalkBroken when a cursor has expired: what came before does not fit to what a new walk yields.
     AnswerUnusable when a page has not the documented envelope, or a page or cursor keeps being repeated.
     """
-    pages = _Pages(client, category)
+    pages = _Pages(client, category, only=only)
     mark = bookmark or Bookmark()
     for kept in mark.kept if mark.cursor else ():
         pages.walk.keep(kept)
@@ -47,8 +52,9 @@ def fetch_sample(client: IruClient, category: str) -> dict[str, Any]:
 class _Pages:
     """Asks for one page, each checked against all before it."""
 
-    def __init__(self, client: IruClient, category: str, limit: int = 0) -> None:
+    def __init__(self, client: IruClient, category: str, limit: int = 0, only: Mapping[str, Any] | None = None) -> None:
         self._client = client
+        self._filter = {"filter": json.dumps(only)} if only else {}
         self._path = f"prism/{category}"
         self.limit = limit or client.settings.page_rows
         self.walk = Walk(f"GET /{self._path}")
@@ -75,7 +81,9 @@ class _Pages:
             return {"data": [], "cursor": None}
 
     def _get(self, **params: Any) -> dict[str, Any]:
-        page: dict[str, Any] = self._client.get(self._path, accept=self._accept, limit=self.limit, **params)
+        page: dict[str, Any] = self._client.get(
+            self._path, accept=self._accept, limit=self.limit, **self._filter, **params
+        )
         return page
 
     def _accept(self, body: Any) -> dict[str, Any]:

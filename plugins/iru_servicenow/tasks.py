@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.detection.carry import note_seen, settle_changes, take_changes
 from include.inventory.conclude import conclude, stopped_at
 from include.inventory.mapping import Feed, SourceName, load_mapping
 from include.inventory.params import RunParams
@@ -19,6 +20,7 @@ from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
 from iru_servicenow.retry import pause_s
 from iru_servicenow.under_way import (
+    changes,
     die_with_supervisor,
     iru_hook,
     ledger,
@@ -34,6 +36,9 @@ from iru_servicenow.under_way import (
 
 log = logging.getLogger(__name__)
 
+TRIGGERED = "asset_triggered"
+"""The type of a run that the watcher asked for."""
+
 
 @task
 def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any) -> str:
@@ -45,22 +50,27 @@ def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any
     settings = Settings.of_pair(pair_name)
     mapping = load_mapping(settings.mapping)
     services, dag_id, own_id = pair(settings), context["ti"].dag_id, context["run_id"]
+    triggered = getattr(context.get("dag_run"), "run_type", "") == TRIGGERED
     folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
     runs = registry(settings, source)
     die_with_supervisor()
     runs.take(own_id, str(folder.root))
     with UnderWay(folder, runs, own_id, "prepare", pause_s=pause_s):
         run = Run(source, params, mapping, folder, rules(settings), pair_name)
-        run.note(dag_id=dag_id, run_id=own_id, pair=(services.source, services.target))
+        run.note(dag_id=dag_id, run_id=own_id, pair=(services.source, services.target), triggered=triggered)
     log.info("%s -> %s, mode %s, feeds %s.", services.source, services.target, params.mode, ", ".join(params.feeds))
     return str(folder.root)
 
 
 @task
 def extract(folder_uri: str) -> str:
-    """Fetch the source's pages and keep them as received."""
+    """Fetch the source's pages and keep them as received; a run of changed devices fetches these alone."""
     with under_way(folder_uri, "extract") as run:
-        run_extract(run, iru_hook(settings_of(run)).get_conn())
+        settings = settings_of(run)
+        queue = changes(settings)
+        run = take_changes(run, queue, run_id(run))
+        run_extract(run, iru_hook(settings).get_conn())
+        note_seen(run, queue)
     return folder_uri
 
 
@@ -107,6 +117,7 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     runs = registry(settings_of(run), run.source)
     report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=context["run_id"])
     runs.release(context["run_id"])
+    settle_changes(run, changes(settings_of(run)), context["run_id"], failed=bool(report.failed))
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     if report.failed:
         raise AirflowFailException(report.failed)

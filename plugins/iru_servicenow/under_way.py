@@ -7,6 +7,8 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
 
+from include.detection.queue import Queue
+from include.detection.tables import WatchTables
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import SourceName, load_mapping
 from include.inventory.processes import die_with_parent
@@ -79,6 +81,11 @@ def pair(settings: Settings) -> Pair:
 def ledger(settings: Settings) -> Ledger:
     """Open the ledger of a pair."""
     return Ledger(settings.ledger, pair(settings))
+
+
+def changes(settings: Settings) -> Queue:
+    """Open the queue of changed devices, which lies in the ledger's database."""
+    return Queue(WatchTables(settings.ledger, pair(settings)))
 
 
 def registry(settings: Settings, source: SourceName) -> RunRegistry:

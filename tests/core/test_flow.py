@@ -409,6 +409,7 @@ def test_a_missing_device_is_ignored_or_reported(scripted, policy, reported):
     flow = scripted(tenant, Taker())
     flow.run("devices")
     tenant.devices, tenant.gone = [device(1)], ("d2",)
+    flow.run("devices", missing_devices=policy)
     counts = flow.run("devices", missing_devices=policy)
     assert counts["computer"] == {"extracted": 1, "unchanged": 1}
     assert read_json(flow.last.report)["details"]["computer"]["missing_devices"] == reported
@@ -436,6 +437,7 @@ def test_a_device_is_retired_only_after_a_404_of_its_own(scripted):
     flow.mapping = _retiring()
     flow.run("devices", **RETIRE)
     tenant.devices, tenant.gone = [device(1)], ("d2",)
+    assert flow.run("devices", **RETIRE)["computer"] == {"extracted": 1, "unchanged": 1}, "missed for the first time"
     assert flow.run("devices", **RETIRE)["computer"] == {"extracted": 1, "unchanged": 1, "removed": 1}
     assert [(row["serial_number"], row["install_status"]) for row in taker.sets[-1]] == [("SER2", "7")]
     assert flow.run("devices", **RETIRE)["computer"] == {"extracted": 1, "unchanged": 1}
@@ -449,6 +451,7 @@ def test_a_device_that_was_enrolled_anew_is_not_retired(scripted):
     flow.run("devices", **RETIRE)
     for gone in ("d2", "d4"):
         tenant.devices, tenant.gone = [], (gone,)
+        flow.run("devices", lift_guards=["shrunk_source"], **RETIRE)
         assert flow.run("devices", lift_guards=["shrunk_source"], **RETIRE)["computer"] == {}
 
 

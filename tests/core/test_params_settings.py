@@ -73,7 +73,7 @@ def test_settings_have_local_defaults():
     assert settings.storage == "/home/airflow/iru_servicenow"
     assert settings.ledger == "sqlite:////home/airflow/iru_servicenow/ledger.sqlite"
     assert (settings.guards, settings.max_attempts, settings.apps_extract) == (GuardLimits(), 5, "pages")
-    assert (settings.mapping, settings.devices_schedule, settings.apps_schedule) == (None, "*/5 * * * *", "0 2 * * *")
+    assert (settings.mapping, settings.devices_schedule, settings.apps_schedule) == (None, "0 * * * *", "0 2 * * *")
 
 
 def test_settings_are_read_from_the_environment():

@@ -1,0 +1,1 @@
+"""Change detection: which devices changed in Iru since it was asked last, without webhooks."""
