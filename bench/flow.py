@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from include.detection.carry import note_seen, settle_changes, take_changes
+from include.detection.queue import Queue
+from include.detection.tables import WatchTables
 from include.errors import PipelineError
 from include.inventory.conclude import conclude, stopped_at
 from include.inventory.ledger import Ledger, Pair
@@ -46,14 +49,18 @@ class Flow:
     rules: Rules = field(default_factory=Rules)
     mapping: FeedMapping = field(default_factory=load_mapping)
 
-    def run(self, source: SourceName, run_id: str, **params: Any) -> Report:
-        """Run a flow to its end and return the report, which says why it failed where it did."""
+    def run(self, source: SourceName, run_id: str, *, triggered: bool = False, **params: Any) -> Report:
+        """Run a flow to its end and return the report, which says why it failed where it did.
+
+        ``triggered``: it was asked for because devices changed, as the watcher asks.
+        """
         feeds = [feed.name for feed in self.mapping.of_source(source)]
         folder = RunFolder(self.root / "runs" / DAG_IDS[source] / run_id)
         run = Run(source, RunParams.parse(params, feeds=feeds), self.mapping, folder, self.rules)
         registry = RunRegistry(self._url, self._pair, source)
         registry.take(run_id, str(folder.root))
-        run.note(dag_id=DAG_IDS[source], run_id=run_id, pair=(self._pair.source, self._pair.target))
+        urls = (self._pair.source, self._pair.target)
+        run.note(dag_id=DAG_IDS[source], run_id=run_id, pair=urls, triggered=triggered)
         loads: dict[str, dict[str, Any]] = {}
         with suppress(PipelineError):  # its stage has noted it, and the report says so
             self._stages(run, run_id, registry, loads)
@@ -62,6 +69,7 @@ class Flow:
             if not stopped_at(run)[0] and not has_open(run):
                 registry.close(run_id)
         registry.release(run_id)
+        settle_changes(run, self.changes, run_id, failed=bool(report.failed))
         return report
 
     def _stages(self, run: Run, run_id: str, registry: RunRegistry, loads: dict[str, dict[str, Any]]) -> None:
@@ -70,11 +78,17 @@ class Flow:
                 with UnderWay(run.folder, registry, run_id, name):
                     work()
 
-        stage("extract", lambda: run_extract(run, self.connect_iru()))
+        stage("extract", lambda: self._extract(run, run_id))
+        run = Run.read(run.folder.root, self.mapping, self.rules)
         stage("shape", lambda: run_shape(run))
         stage("plan", lambda: self._plan(run, run_id, registry))
         for feed in run.feeds if run.params.mode == "load" else []:
             stage(f"load-{feed.name}", lambda feed=feed: self._load(run, feed, loads), again=True)
+
+    def _extract(self, run: Run, run_id: str) -> None:
+        run = take_changes(run, self.changes, run_id)
+        run_extract(run, self.connect_iru())
+        note_seen(run, self.changes)
 
     def _plan(self, run: Run, run_id: str, registry: RunRegistry) -> None:
         services = Services(self._ledger(), iru=self.connect_iru, servicenow=self.connect_servicenow, loads=self.spec)
@@ -95,6 +109,16 @@ class Flow:
     def connect_servicenow(self) -> ServiceNowClient:
         """Return a client of the instance."""
         return ServiceNowClient(self.servicenow, retry=self.retry)
+
+    @property
+    def tables(self) -> WatchTables:
+        """What the watcher of the tenant remembers."""
+        return WatchTables(self._url, self._pair)
+
+    @property
+    def changes(self) -> Queue:
+        """The changed devices that wait for a run."""
+        return Queue(self.tables)
 
     def _ledger(self) -> Ledger:
         return Ledger(self._url, self._pair)

@@ -7,7 +7,7 @@ from include.detection.queue import Queue
 from include.inventory.page_files import iter_pages
 from include.inventory.run import Run
 from include.inventory.targeted import is_cheaper
-from include.storage import write_json
+from include.storage import read_json, write_json
 
 
 def take_changes(run: Run, queue: Queue, run_id: str) -> Run:
@@ -16,8 +16,10 @@ def take_changes(run: Run, queue: Queue, run_id: str) -> Run:
     Only a run that was asked for because devices changed is about these. A run that only plans, or that leaves out a
     part of the fleet or of the feeds, takes nothing.
     """
-    if not _carries_changes(run) or run.folder.scope.exists():
+    if not _carries_changes(run):
         return run
+    if run.folder.scope.exists():  # an earlier try of this run took them
+        return replace(run, changed=tuple(read_json(run.folder.scope)))
     claimed = queue.claim(run_id)
     if not run.triggered or not is_cheaper(len(claimed), queue.fleet()):
         return run

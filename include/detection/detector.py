@@ -66,7 +66,7 @@ class Detector:
     _failures: int = 0
     _audit_due_s: float = 0.0
     _sweep_due_s: float = 0.0
-    _quiet: bool = True
+    _changed: frozenset[str] = frozenset()
 
     def poll(self) -> Poll:
         """Ask what is due, and say whether a run is to be asked for; what goes wrong is logged and waited for."""
@@ -86,12 +86,11 @@ class Detector:
             self._audit_due_s = self.now_s() + (AUDIT_EVERY_S if self._read_audit() else NO_AUDIT_S)
         if self.now_s() >= self._sweep_due_s:
             self.memory.take_turn(LEASE_S)
-            changed = self._sweep()
-            self._quiet = not changed
+            self._changed = self._sweep()
             self._sweep_due_s = self.now_s() + self.cadence.sweep_every_s(self._devices, self._quota())
 
-    def _sweep(self) -> int:
-        """Read the list of devices and return how many changed."""
+    def _sweep(self) -> frozenset[str]:
+        """Read the list of devices and return those that changed."""
         client, fields = self._connected(), watched_fields(self.mapping)
         seen: dict[str, str] = {}
         began_s, rows = 0.0, 0
@@ -103,7 +102,7 @@ class Detector:
         self._devices = rows
         changed = self.memory.keep_sweep(seen, began_s=began_s or self._iru_now_s())
         if changed:
-            log.info("%d of %d devices have changed.", changed, rows)
+            log.info("%d of %d devices have changed.", len(changed), rows)
         return changed
 
     def _read_audit(self) -> bool:
@@ -133,9 +132,11 @@ class Detector:
         """
         if event.target_type != "device" or event.action == "delete" or not is_device_id(event.target_id):
             return False
-        swept_at_s = self.memory.swept_at_s()
-        at = _read(event.occurred_at)
-        return swept_at_s is None or at is None or at.timestamp() >= swept_at_s - _CLOCK_SLACK_S
+        swept_at_s, at = self.memory.swept_at_s(), _read(event.occurred_at)
+        if swept_at_s is None or at is None:
+            return True
+        after_s = at.timestamp() - swept_at_s  # whole seconds are all that answers tell of Iru's clock
+        return after_s > _CLOCK_SLACK_S or (after_s > -_CLOCK_SLACK_S and event.target_id not in self._changed)
 
     def _decide(self, waiting: Waiting) -> Poll:
         now_s = self.now_s()
@@ -144,7 +145,7 @@ class Detector:
         if not waiting.devices or now_s < waiting.hold_until_s or (asked_s is not None and asked_s < LOST_EVENT_S):
             return Poll(0, next_s)
         is_burst = waiting.devices > BURST_DEVICES and now_s - waiting.oldest_s < LONGEST_BURST_S
-        if is_burst and not self._quiet:
+        if is_burst and self._changed:
             return Poll(0, next_s)
         self.memory.fired()
         return Poll(waiting.devices, next_s)

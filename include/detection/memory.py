@@ -86,8 +86,8 @@ class Memory:
         fired, hold = (state["fired_at_s"], state["hold_until_s"]) if state else (None, 0.0)
         return Waiting(devices, oldest_s or 0.0, fired, hold)
 
-    def keep_sweep(self, seen: Mapping[str, str], *, began_s: float) -> int:
-        """Compare a whole sweep with the one before, remember what changed, and return how many devices did.
+    def keep_sweep(self, seen: Mapping[str, str], *, began_s: float) -> frozenset[str]:
+        """Compare a whole sweep with the one before, remember what changed, and return the devices that did.
 
         ``seen`` are fingerprints by device id. The first sweep reports nothing: later ones are compared with it.
         """
@@ -101,7 +101,7 @@ class Memory:
             if not first:
                 self._write_pending(connection, changed)
             self._tables.set_state(connection, swept_at_s=began_s)
-        return 0 if first else len(changed)
+        return frozenset() if first else frozenset(changed)
 
     def keep_audit(self, changed: Collection[str], position: Position) -> None:
         """Remember devices that the audit log names, and how far it was read."""
