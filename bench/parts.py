@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import chaos
+from bench import chaos, freshness
 
 Results = Mapping[str, Any]
 """What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
@@ -18,5 +18,8 @@ class Part:
     table: Callable[[Results], Iterable[str]]
 
 
-PARTS: Mapping[str, Part] = {"chaos": Part(chaos.measure, chaos.table)}
+PARTS: Mapping[str, Part] = {
+    "chaos": Part(chaos.measure, chaos.table),
+    "freshness": Part(freshness.measure, freshness.table),
+}
 """Every part by its name, in the order in which they run."""

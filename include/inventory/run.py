@@ -77,6 +77,10 @@ class Run:
         """Return the name of the pair that the run of a folder works for."""
         return str(read_json(RunFolder(root).about).get("pair_name", ""))  # none in folders of the first release
 
+    def rows_to_send(self, feed: str) -> int:
+        """Return how many rows of a feed the plan sends."""
+        return int(self.folder.told_by(f"plan-{feed}")["rows_to_send"])
+
     @classmethod
     def read(cls, root: StoragePath, mapping: FeedMapping, rules: Rules) -> "Run":
         """Return the run whose folder this is, as its first task noted it."""

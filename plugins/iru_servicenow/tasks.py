@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.detection.carry import note_seen, settle_changes, take_changes
 from include.inventory.conclude import conclude, stopped_at
-from include.inventory.mapping import Feed, SourceName, load_mapping
+from include.inventory.mapping import SourceName, load_mapping
 from include.inventory.params import RunParams
 from include.inventory.recover import has_open, recover
 from include.inventory.report import Report
@@ -98,7 +98,7 @@ def plan(folder_uri: str) -> dict[str, str]:
         run_plan(run, services, in_flight=in_flight)
     chosen = {feed.name for feed in run.feeds} if run.params.mode == "load" else set()
     frames = {
-        feed.name: str(run.folder.to_send(feed.name)) if feed.name in chosen and _has_rows(run, feed) else ""
+        feed.name: str(run.folder.to_send(feed.name)) if feed.name in chosen and run.rows_to_send(feed.name) else ""
         for feed in run.mapping.of_source(run.source)
     }
     return {"folder": folder_uri} | frames
@@ -137,7 +137,3 @@ def _conclude(run: Run, runs: RunRegistry, results: dict[str, Any], *, dag_id: s
         if not stopped_at(run)[0] and not has_open(run):
             runs.close(own_id)
     return report
-
-
-def _has_rows(run: Run, feed: Feed) -> bool:
-    return int(run.folder.told_by(f"plan-{feed.name}")["rows_to_send"]) > 0
