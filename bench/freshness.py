@@ -84,7 +84,7 @@ class Stage:
         waiting = [change for change in self.changes if change.took_s is None]
         for change in waiting:
             path, only = f"table/{change.table}", {"sysparm_fields": "sys_id", "sysparm_limit": 1}
-            if self.snow.get(path, sysparm_query=change.query, **only)["result"]:
+            if self.snow.get(path, sysparm_query=change.query, **only)[0]["result"]:
                 change.took_s = time.monotonic() - change.made_s
             elif time.monotonic() - change.made_s > GIVEN_UP_AFTER_S:
                 raise RuntimeError(f"A change has not arrived after {GIVEN_UP_AFTER_S:.0f} s: {change.table}")
@@ -117,7 +117,7 @@ def table(measured: Mapping[str, Any]) -> Iterable[str]:
     """Say in lines what came out."""
     took, runs = measured["seconds"], measured["runs"]
     yield f"{measured['changes']} changes of {measured['devices']} devices: from Iru to ServiceNow in seconds"
-    yield f"  p50 {took['p50']:.0f}  p95 {took['p95']:.0f}  longest {took['longest']:.0f}  (target: {measured['target']})"
+    yield f"  p50 {took['p50']:.0f}  p95 {took['p95']:.0f} longest {took['longest']:.0f} (target: {measured['target']})"
     yield f"{runs['count']} runs of {runs['median_s']:.1f} s in the median, {runs['tasks_s']:.1f} s of them in tasks"
     yield f"from the event to the run's first task: {runs['queued_s']:.1f} s"
     yield f"Iru, idle for {measured['idle']['seconds']:.0f} s: {json.dumps(measured['idle']['requests'])}"

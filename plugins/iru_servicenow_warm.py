@@ -12,5 +12,4 @@ class WarmStart(AirflowPlugin):
     """Holds the imported tasks, and gives Airflow nothing else."""
 
     name = "iru_servicenow_warm"
-    macros = ()
     imported = iru_servicenow.tasks
