@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # CONF may hold any character, also "$", so make must not expand it; recipes read it from the environment.
 override CONF := $(value CONF)
 export CONF
-export DAG DEVICES APPS SEED SEEDS PART ARGS
+export DAG PAIR DEVICES APPS SEED SEEDS PART ARGS
 
 VENV_PYTHON := .venv/bin/python
 
@@ -26,7 +26,7 @@ if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi;
 env -u PYTHONPATH "$$python" include/local/setup.py $(1)
 endef
 
-.PHONY: help setup setup-dev demo test up dag sandbox bench lint audit lock
+.PHONY: help setup setup-dev demo test up dag preflight sandbox bench lint audit lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ up: setup ## Airflow with its UI and the sandbox, until Ctrl-C [DEVICES=500 APPS
 
 dag: setup ## One run to its end in this process: DAG=iru_devices [CONF='{"mode": "plan"}']
 	@"$(VENV_PYTHON)" -m include.local.dag $${DAG:+"$$DAG" "$$CONF"}
+
+preflight: setup ## Is everything ready? Asks Iru and ServiceNow, writes nothing [PAIR=emea CONF='{"fleet": false}']
+	@"$(VENV_PYTHON)" -m include.local.dag "iru_servicenow_preflight$${PAIR:+__$$PAIR}" "$$CONF"
 
 sandbox: setup ## The sandbox of both APIs alone, until Ctrl-C [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.sandbox serve --devices "$${DEVICES:-500}" --apps-per-device "$${APPS:-40}" --seed "$${SEED:-7}" $(ARGS)

@@ -81,6 +81,10 @@ class RunFolder:
         """The run's report (settle)."""
         return self.root / "report.json"
 
+    def page(self, name: str) -> StoragePath:
+        """A page for people: report, plan, preflight or reconcile."""
+        return self.root / f"{name}.html"
+
     @property
     def problems(self) -> StoragePath:
         """The rows that did not arrive, for people (settle)."""

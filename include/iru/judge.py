@@ -14,6 +14,10 @@ _LONGEST_DETAIL = 200
 _TRANSIENT = {408, 425}
 
 
+class NotPermitted(SetupWrong):
+    """The token is known and may not make this call (403)."""
+
+
 class NotFound(AnswerUnusable):
     """Iru does not know the object; for a device, this proves that it is gone."""
 
@@ -28,7 +32,8 @@ def judge(answer: Answer) -> object:
     if status == 200:
         return _json(answer)
     if status in (401, 403):
-        raise SetupWrong(
+        kind = NotPermitted if status == 403 else SetupWrong
+        raise kind(
             f"{answer.request}: Iru answered HTTP {status}{_detail(answer)}. Check the API token in the password of "
             "the Iru connection, and that the token's permissions include this endpoint (Access > API tokens)."
         )

@@ -183,11 +183,12 @@ def _fail_run(dag_id: str, logical_date: datetime) -> None:
 def _show_end(run: "DagRun", log_path: Path) -> None:
     print(f"\n{run.dag_id} {run.state}  ({run.run_id})")
     root = os.environ["IRU_SERVICENOW_STORAGE"]
-    report = f"{root.rstrip('/')}/runs/{run.dag_id}/{run.run_id}/report.json"
-    if "://" in root or Path(report).exists():
-        print(f"report  {report}")
+    folder = f"{root.rstrip('/')}/runs/{run.dag_id}/{run.run_id}"
+    for label, name in (("report", "report.json"), ("page", "preflight.html")):
+        if Path(folder, name).exists() or ("://" in root and label == "report"):
+            print(f"{label:<8}{folder}/{name}")
     print(f"log     {log_path}")
-    if run.state != "success":
+    if run.state != "success" and "preflight" not in run.dag_id:
         print("again   the same command, any time: what ServiceNow took already is not sent twice")
 
 

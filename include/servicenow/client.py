@@ -71,6 +71,10 @@ class ServiceNowClient:
         """Fetch a token and nothing else; SetupWrong says what the connection lacks."""
         self._retry.call(self._tokens.bearer, repeat_unsure=True, count=self.requests)
 
+    def check_refresh(self) -> bool:
+        """Renew the token as a long run does; False where ServiceNow gives no refresh token. Raises SetupWrong."""
+        return self._retry.call(self._tokens.check_refresh, repeat_unsure=True, count=self.requests)
+
     def _send(self, method: str, path: str, **options: Any) -> tuple[Any, Mapping[str, str]]:
         token = self._tokens.bearer()
         try:

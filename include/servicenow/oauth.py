@@ -67,6 +67,14 @@ class TokenSource:
                 self._renew()
             return self._access_token
 
+    def check_refresh(self) -> bool:
+        """Renew the token by the refresh token that ServiceNow gave; False where it gave none. Raises SetupWrong."""
+        with self._lock:
+            if not self._refresh_token:
+                return False
+            self._request(self._refresh)
+        return True
+
     def _renew(self) -> None:
         token = self._fetch_once()
         self._access_token = str(token["access_token"])

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PIPELINE = ("errors", "privacy", "storage", "web", "iru", "servicenow", "loading", "inventory", "detection")
+PIPELINE = (
+    "errors",
+    "privacy",
+    "storage",
+    "web",
+    "iru",
+    "servicenow",
+    "loading",
+    "inventory",
+    "detection",
+    "preflight",
+)
 FILES = sorted(path for folder in ("include", "plugins", "dags") for path in (ROOT / folder).rglob("*.py"))
 PIPELINE_FILES = [
     path for name in PIPELINE for path in [ROOT / "include" / f"{name}.py", *(ROOT / "include" / name).rglob("*.py")]

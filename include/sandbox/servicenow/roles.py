@@ -6,6 +6,7 @@ Source: ServiceNow, "REST API access rules"; roles as the Kandji integration's d
 from include.sandbox.servicenow.errors import ApiError, insufficient_rights, invalid_table, not_authorized
 from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.schema import Table
+from include.sandbox.servicenow.tables_target import SAM_TABLES
 
 _ADMIN = "admin"
 
@@ -23,12 +24,12 @@ def require_import_role(instance: Instance) -> None:
 
 def readable_table(instance: Instance, name: str) -> Table:
     """Return a table that may be read; 400 where there is none, 403 where an access rule hides it."""
-    table = instance.schema.find(name)
-    if table is None:
+    table, settings = instance.schema.find(name), instance.settings
+    if table is None or (name in SAM_TABLES and not settings.sam_pro):
         raise invalid_table(name)
-    settings = instance.settings
     allowed = {
         "config": settings.config_tables_readable,
+        "admin": has_role(instance, _ADMIN),
         "import": settings.import_tables_readable and has_role(instance, "import_transformer"),
         "cmdb": has_role(instance, "cmdb_read"),
         "target": True,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Group = Literal["cmdb", "target", "import", "config"]
+Group = Literal["cmdb", "target", "import", "config", "admin"]
 """What access rules tell apart."""
 
 

@@ -28,6 +28,8 @@ _CHOICES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("samp_sw_usage", "reclamation_type"): {"last_used": "Last Used Date", "total_usage": "Total Usage Time"},
 }  # fmt: skip
 
+_RATE_RULE = "REST per user and hour"
+
 
 def new_schema() -> Schema:
     """Return the tables of an instance with the Kandji app."""
@@ -62,6 +64,27 @@ def follow_switches(instance: Instance) -> None:
         for name, value in _properties(settings).items():
             _upsert(instance, "sys_properties", {"name": name}, {"value": value})
         _give_roles(instance)
+        _follow_set_up(instance)
+
+
+def _follow_set_up(instance: Instance) -> None:
+    """Bring the account's time zone, Kandji's choice, SAM Pro and the rate limit rule to what the switches say."""
+    settings, store = instance.settings, instance.store
+    _upsert(instance, "sys_user", {"user_name": settings.username}, {"time_zone": settings.account_time_zone})
+    state = "active" if settings.sam_pro else "inactive"
+    plugin = {"id": "com.snc.samp", "name": "Software Asset Management Professional"}
+    _upsert(instance, "v_plugin", plugin, {"active": state})
+    choice = {"name": "cmdb_ci", "element": "discovery_source", "value": "Kandji"}
+    _upsert(instance, "sys_choice", choice, {"label": "Kandji", "inactive": _spelled(not settings.kandji_choice)})
+    for rule in store.find("sys_rate_limit_rules", {"name": _RATE_RULE}):
+        store.delete("sys_rate_limit_rules", rule["sys_id"])
+    if settings.rate_limit_per_hour:
+        limit = str(settings.rate_limit_per_hour)
+        store.insert("sys_rate_limit_rules", {"name": _RATE_RULE, "requests_per_hour": limit, "type": "REST"})
+
+
+def _spelled(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def _properties(settings: ServiceNowSettings) -> dict[str, str]:
@@ -85,7 +108,7 @@ def _add_choices(instance: Instance) -> None:
 
 def _add_users(instance: Instance) -> None:
     settings = instance.settings
-    _upsert(instance, "sys_user", {"user_name": settings.username}, {"name": settings.username, "time_zone": "GMT"})
+    _upsert(instance, "sys_user", {"user_name": settings.username}, {"name": settings.username})
     known = {row["email"].lower() for row in instance.store.find("sys_user", {})}
     rows = []
     for user in settings.users:

@@ -97,6 +97,13 @@ class ServiceNowSettings:
     missing_columns: tuple[str, ...] = ()
     """Staging columns that do not exist, as ``table.column``; what is sent for them is dropped without a word."""
 
+    sam_pro: bool = True
+    """Software Asset Management Professional is installed; without it its tables are no tables of the instance."""
+    kandji_choice: bool = True
+    """``discovery_source`` knows the choice Kandji."""
+    account_time_zone: str = "GMT"
+    """The service account's time zone; empty means the system's."""
+
     def __post_init__(self) -> None:
         if self.rate_limit_window_s < 1:
             raise ValueError(f"rate_limit_window_s takes 1 or more, got {self.rate_limit_window_s}")

@@ -135,6 +135,25 @@ CONFIG_TABLES: tuple[Table, ...] = (
         label="System Property",
         display="name",
     ),
+    table(
+        "v_plugin",
+        "admin",
+        [column("id", length=100), column("name", length=100), column("active", length=40)],
+        label="System Plugin",
+        display="name",
+    ),
+    table(
+        "sys_rate_limit_rules",
+        "config",
+        [
+            column("name", length=100),
+            column("requests_per_hour", "integer"),
+            _flag("active", "true"),
+            column("type", length=40),
+        ],
+        label="Rate Limit Rule",
+        display="name",
+    ),
     table("sys_user_role", "config", [column("name", length=100)], label="Role", display="name"),
     table(
         "sys_user_has_role",

@@ -80,6 +80,9 @@ USER_COLUMNS = (
     column("time_zone", length=40),
 )
 
+SAM_TABLES = frozenset({"cmdb_sam_sw_install", "samp_sw_usage", "samp_sw_product"})
+"""What only an instance with Software Asset Management Professional has."""
+
 TARGET_TABLES: tuple[Table, ...] = (
     table("cmdb_ci", "cmdb", _ci_columns(), label="Configuration Item", display="name", abstract=True),
     table("cmdb_ci_hardware", "cmdb", _ci_columns(), label="Hardware", display="name", parent="cmdb_ci", abstract=True),

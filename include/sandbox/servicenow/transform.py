@@ -14,6 +14,7 @@ from include.sandbox.servicenow.references import References
 from include.sandbox.servicenow.robust import as_robust
 from include.sandbox.servicenow.row_faults import HALTED, row_subject, struck_result
 from include.sandbox.servicenow.store import Record, quote
+from include.sandbox.servicenow.tables_target import SAM_TABLES
 from include.sandbox.servicenow.transform_course import UNDISTURBED, Course, TransactionCancelled
 from include.sandbox.servicenow.transform_maps import TransformMap
 from include.sandbox.servicenow.transform_row import RowResult, RowTransform
@@ -126,7 +127,9 @@ def _transform_block(instance: Instance, run: ImportRun, rows: list[Record]) -> 
 def _transform_row(instance: Instance, engine: RowTransform, row: Record) -> RowResult:
     each = engine.map
     fault = instance.faults.take(ROW, row_subject(each.source_table, each.coalesce_sources, row))
-    if fault is None:
+    if each.target_table in SAM_TABLES and not instance.settings.sam_pro:
+        result = RowResult(status="error", comment=f"Target table {each.target_table} is invalid")
+    elif fault is None:
         result = engine.apply(row)
     else:
         result = struck_result(fault, each, instance.schema.find(each.target_table), row)

@@ -21,6 +21,8 @@ _LATEST = """
 
 def publish_usage(instance: Instance) -> int:
     """Insert or update one usage record per device and product; return how many were written."""
+    if not instance.settings.sam_pro:
+        return 0
     with instance.database.transaction():
         latest = instance.database.rows(_LATEST)
         products = _products(instance, ((row["display_name"], row["publisher"]) for row in latest))
