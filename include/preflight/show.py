@@ -46,7 +46,7 @@ def to_text(findings: Sequence[Finding]) -> str:
         table.add_column(title, overflow="fold")
     for finding in findings:
         mark = MARKS[finding.state] + ("!" if finding.fails else "")
-        table.add_row(mark, finding.part, finding.question, finding.seen, finding.to_do)
+        table.add_row(mark, *_cells(finding))
     console = Console(file=StringIO(), width=_WIDTH, color_system=None, markup=False, highlight=False)
     console.print(table, markup=False)
     assert isinstance(console.file, StringIO)
@@ -56,8 +56,9 @@ def to_text(findings: Sequence[Finding]) -> str:
 def to_html(findings: Sequence[Finding]) -> str:
     """Return the findings as a page of its own; every text is escaped."""
     rows = "\n".join(
-        f'<tr><td class="{finding.state}">{MARKS[finding.state]}</td><td>{escape(finding.part)}</td><td>{escape(finding.question)}</td>'
-        f"<td>{escape(finding.seen)}</td><td>{escape(finding.to_do)}</td></tr>"
+        f'<tr><td class="{finding.state}">{MARKS[finding.state]}</td>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(finding))
+        + "</tr>"
         for finding in findings
     )
     return _PAGE.format(summary=escape(summary(findings)), rows=rows)
@@ -66,3 +67,7 @@ def to_html(findings: Sequence[Finding]) -> str:
 def to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Return the findings as JSON values."""
     return [asdict(finding) | {"fails": finding.fails} for finding in findings]
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    return finding.part, finding.question, finding.seen, finding.to_do

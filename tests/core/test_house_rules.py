@@ -96,9 +96,10 @@ def test_the_sandbox_runs_without_airflow():
 def test_airflow_is_used_through_its_public_interface(path):
     """DAG files, hooks and operators import from airflow.sdk only; the rest of Airflow may change any day.
 
-    Triggers have no public home but ``airflow.triggers.base``.
+    Triggers and plugins have no public home but ``airflow.triggers.base`` and ``airflow.plugins_manager``.
     """
-    allowed = ("airflow.sdk", "airflow.triggers.base") if "triggers" in path.parts else ("airflow.sdk",)
+    homes = {"triggers": "airflow.triggers.base", "plugins": "airflow.plugins_manager"}
+    allowed = ("airflow.sdk", homes.get(path.parent.name, "airflow.sdk"))
     assert [module for module in imports(path) if under(module, "airflow") and not under(module, *allowed)] == []
 
 

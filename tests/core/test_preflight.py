@@ -10,7 +10,7 @@ import pytest
 import requests
 from factories import MAPPING
 from instance import settings as account
-from scripted import Script, serving
+from scripted import Reply, serving
 
 from include.iru.client import IruClient, IruSettings
 from include.preflight.check import check_all
@@ -190,10 +190,9 @@ def _forget_users(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("body", [b"<html>maintenance</html>", b"[]", b'{"result": 7}', b"null", b""])
 def test_hostile_answers_are_findings(body):
     """Whatever both services answer, the check ends with findings and never with a traceback."""
-    script = Script(lambda asked: (200, {"Content-Type": "application/json"}, body))
-    with serving(script) as url:
-        iru = IruClient(IruSettings(url, "t"), retry=QUICK)
-        subject = Subject(iru, ServiceNowClient(account(url), retry=QUICK), MAPPING)
+    with serving(lambda _: Reply(body)) as server:
+        iru = IruClient(IruSettings(server.url, "t"), retry=QUICK)
+        subject = Subject(iru, ServiceNowClient(account(server.url), retry=QUICK), MAPPING)
         found = check_all(subject)
     assert found
     assert not [finding for finding in found if finding.state == "ok" and finding.check.startswith("computer.column")]
