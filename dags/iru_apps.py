@@ -23,6 +23,7 @@ The run's files lie under `<storage root>/runs/iru_apps/<run id>/`; the table in
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
 from iru_servicenow.wiring import default_args, load_tasks, params
 
 from include.inventory.mapping import load_mapping
@@ -50,9 +51,10 @@ def build(settings: Settings) -> DAG:
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
         folder = tasks.prepare("apps", names, settings.pair)
-        planned = tasks.plan(tasks.shape(tasks.extract(folder)))
+        planned = link(tasks.plan(tasks.shape(tasks.extract(folder))), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
+        settled = link(tasks.settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        planned >> loads >> settled
 
     return flow()
 

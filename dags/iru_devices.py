@@ -21,6 +21,7 @@ The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
 from iru_servicenow.watch import devices_schedule
 from iru_servicenow.wiring import default_args, load_tasks, params
 
@@ -49,9 +50,10 @@ def build(settings: Settings) -> DAG:
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
         folder = tasks.prepare("devices", names, settings.pair)
-        planned = tasks.plan(tasks.shape(tasks.extract(folder)))
+        planned = link(tasks.plan(tasks.shape(tasks.extract(folder))), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        planned >> loads >> tasks.settle(folder, {load.label: load.task_id for load in loads})
+        settled = link(tasks.settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        planned >> loads >> settled
 
     return flow()
 

@@ -21,6 +21,7 @@ The table also lies in the run's folder, as `preflight.json` and `preflight.html
 from airflow.sdk import DAG, dag
 from iru_servicenow import preflight
 from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.links import PREFLIGHT, link
 from iru_servicenow.wiring import default_args
 
 from include.inventory.settings import Settings
@@ -44,7 +45,7 @@ def build(settings: Settings) -> DAG:
     )
     def check() -> None:
         """Check the set-up."""
-        preflight.check_set_up(settings.pair)
+        link(preflight.check_set_up(settings.pair), PREFLIGHT)
 
     return check()
 

@@ -9,10 +9,11 @@ from include.inventory.mapping import Feed
 from include.inventory.partner import dangling_in
 from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
+from include.inventory.report_page import report_page
 from include.inventory.run import Run
 from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed
 from include.loading.receipts import Receipts
-from include.storage import read_frame, write_json
+from include.storage import read_frame, write_bytes, write_json
 
 _SERVICES = ("iru", "servicenow")
 _PLAN_MODE = "plan mode: nothing is sent"
@@ -40,6 +41,7 @@ def conclude(
     report = report_on(run, ledger, dag_id=dag_id, run_id=run_id, loads=loads, newer_runs=newer_runs)
     report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
     write_json(run.folder.report, report.to_json())
+    write_bytes(run.folder.page("report"), report_page(report))
     write_problems(run, sends=not _why_not_sent(run, stopped_at(run)[0]))
     for name, feed in report.feeds.items():
         require_balance(name, feed.counts)

@@ -21,8 +21,9 @@ FAMILY_ALIASES = {"tvOS": "AppleTV", "iPod": "iPhone"}
 
 @dataclass(frozen=True, slots=True)
 class RunParams:
-    """The params of one DAG run; an empty ``blueprints`` means all of them.
+    """The params of one DAG run; empty ``blueprints``, ``tags`` or ``serials`` mean all of them.
 
+    Filters narrow each other. A run of named devices (tags, serials) takes nothing for removed.
     ``release_parked`` names parked rows by serial number or ledger key, or all of them by "all".
     """
 
@@ -30,6 +31,8 @@ class RunParams:
     feeds: tuple[str, ...]
     device_families: tuple[str, ...] = DEVICE_FAMILIES
     blueprints: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    serials: tuple[str, ...] = ()
     full_resend: bool = False
     missing_devices: MissingPolicy = "ignore"
     lift_guards: tuple[str, ...] = ()
@@ -45,21 +48,47 @@ class RunParams:
         unknown = sorted(set(values) - set(names))
         if unknown:
             raise SetupWrong(f"Unknown param {', '.join(unknown)}. Known params: {', '.join(names)}.")
-        return cls(
+        params = cls(
             mode=_word("mode", values.get("mode", "load"), MODES),
             feeds=_words("feeds", values.get("feeds") or feeds, feeds),
             device_families=_families(values.get("device_families") or DEVICE_FAMILIES),
             blueprints=_words("blueprints", values.get("blueprints") or (), None),
+            tags=_words("tags", values.get("tags") or (), None),
+            serials=_words("serials", values.get("serials") or (), None),
             full_resend=_flag("full_resend", values.get("full_resend", False)),
             missing_devices=_word("missing_devices", values.get("missing_devices", "ignore"), MISSING_POLICIES),
             lift_guards=_words("lift_guards", values.get("lift_guards") or (), GUARDS),
             release_parked=_released(values.get("release_parked") or ()),
         )
+        params._refuse_contradictions(feeds)
+        return params
 
     @property
     def covers_fleet(self) -> bool:
         """Say whether no device that the pipeline carries is left out on purpose."""
-        return set(self.device_families) == set(DEVICE_FAMILIES) and not self.blueprints
+        return set(self.device_families) == set(DEVICE_FAMILIES) and not self.blueprints and not self.names_devices
+
+    @property
+    def names_devices(self) -> bool:
+        """Say whether the run is about devices that the operator named, one by one or by a tag."""
+        return bool(self.tags or self.serials)
+
+    def _refuse_contradictions(self, carried: Sequence[str]) -> None:
+        """Raise SetupWrong when one param makes no sense beside another, or for the flow that carries such feeds."""
+        if self.tags and "computer" not in carried:
+            raise SetupWrong(
+                "Param 'tags' is for devices: Iru lists no tags beside apps. Name the devices by 'serials'."
+            )
+        if self.missing_devices != "ignore" and self.names_devices:
+            raise SetupWrong(
+                f"Param 'missing_devices' is {self.missing_devices!r}, but 'tags' or 'serials' narrow the run: only a "
+                "run of the whole fleet tells which devices are missing. Leave one of them out."
+            )
+        if self.missing_devices != "ignore" and "computer" in carried and "computer" not in self.feeds:
+            raise SetupWrong(
+                f"Param 'missing_devices' is {self.missing_devices!r}, but 'feeds' leaves the feed computer out, which "
+                "is the one that could say so. Add it, or leave 'missing_devices' out."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the params as JSON values."""

@@ -13,7 +13,10 @@ from include.inventory.source_fields import PRISM_PREFIX
 
 Record = dict[str, Any]
 
-_DEVICE_BASE = ("device_id", "serial_number", "platform", "blueprint_id", "blueprint_name", "last_enrollment")
+TAGS = "tag_names"
+"""The device's tags in one cell, one a line."""
+
+_DEVICE_BASE = (TAGS, "device_id", "serial_number", "platform", "blueprint_id", "blueprint_name", "last_enrollment")
 _APP_BASE = ("device_id", "serial_number", "device__family", "blueprint_id", "blueprint_name", "updated_at")
 
 
@@ -53,7 +56,9 @@ def _devices(folder: RunFolder, fields: list[str]) -> Iterable[Record]:
         for row in page:
             device_id = row.get("device_id")
             match = prism.get(device_id, {}) if isinstance(device_id, str) else {}
-            yield flat_device(row) | {name: match.get(name.removeprefix(PRISM_PREFIX)) for name in beside}
+            tags = row.get("tags") if isinstance(row.get("tags"), list) else []
+            beside_tags = {TAGS: "\n".join(tag for tag in tags or [] if isinstance(tag, str))}
+            yield flat_device(row) | beside_tags | {name: match.get(name.removeprefix(PRISM_PREFIX)) for name in beside}
 
 
 def flat_device(row: Record) -> Record:

@@ -67,13 +67,12 @@ class Settings:
         if pairs or pair:
             values |= read_pair(pairs, pair, _OF_A_PAIR)
         try:
-            return cls._parse(values, pair, home=environment.get("AIRFLOW_HOME", str(Path.home() / "airflow")))
+            return cls._parse(values, pair, storage=storage_root(environment))
         except SetupWrong as error:
             raise SetupWrong(f"Pair {pair!r}: {error}" if pair else str(error)) from None
 
     @classmethod
-    def _parse(cls, values: Mapping[str, str], pair: str, *, home: str) -> "Settings":
-        storage = values.get("STORAGE") or str(Path(home) / "iru_servicenow")
+    def _parse(cls, values: Mapping[str, str], pair: str, *, storage: str) -> "Settings":
         return cls(
             storage=storage,
             ledger=values.get("LEDGER") or _default_ledger(storage),
@@ -104,6 +103,13 @@ class Settings:
     def tags(self) -> list[str]:
         """What Airflow's pages find the pair's DAGs by."""
         return [self.pair] if self.pair else []
+
+
+def storage_root(environment: Mapping[str, str] | None = None) -> str:
+    """Return where all pairs keep their runs' files: a folder, or a URI that Airflow's object storage knows."""
+    environment = os.environ if environment is None else environment
+    home = environment.get("AIRFLOW_HOME") or str(Path.home() / "airflow")
+    return environment.get(f"{PREFIX}STORAGE") or str(Path(home) / "iru_servicenow")
 
 
 def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:

@@ -9,6 +9,7 @@ from include.inventory.cells import Unusable, boolean, timestamp
 from include.inventory.columns import Problem, fill, keys
 from include.inventory.mapping import Feed, FeedMapping
 from include.inventory.params import DEVICE_FAMILIES, RunParams, family
+from include.inventory.read_sources import TAGS
 from include.inventory.schemas import failures, source_model, staging_model
 
 _IDENTITY = ("device_id", "serial_number")
@@ -79,7 +80,7 @@ def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams)
     """Return the rows that this run leaves out on purpose, with the reason."""
     every_family = set(params.device_families) == set(DEVICE_FAMILIES)
     blueprints = zip(source["blueprint_id"].tolist(), source["blueprint_name"].tolist(), strict=True)
-    later = _listed_again(source)
+    later, serials = _listed_again(source), {serial.casefold() for serial in params.serials}
     out: dict[int, str] = {}
     for row, (kind, own) in enumerate(zip(_families(source), blueprints, strict=True)):
         if kind in mapping.out_of_scope:
@@ -89,9 +90,18 @@ def _out_of_scope(source: pd.DataFrame, mapping: FeedMapping, params: RunParams)
             out[row] = f"device family {name} is not among those of this run"
         elif params.blueprints and not set(params.blueprints) & {part for part in own if isinstance(part, str)}:
             out[row] = "blueprint is not among those of this run"
+        elif params.tags and not set(params.tags) & _tags(source, row):
+            out[row] = "tags are not among those of this run"
+        elif serials and str(source["serial_number"][row] or "").casefold() not in serials:
+            out[row] = "serial number is not among those of this run"
         elif row in later:
             out[row] = "a later page lists the same device again"
     return out
+
+
+def _tags(source: pd.DataFrame, row: int) -> set[str]:
+    cell = source[TAGS][row] if TAGS in source else None
+    return set(cell.splitlines()) if isinstance(cell, str) else set()
 
 
 def _listed_again(source: pd.DataFrame) -> set[int]:

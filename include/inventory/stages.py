@@ -16,6 +16,7 @@ from include.inventory.mapping import Feed
 from include.inventory.missing import Missing, find_missing
 from include.inventory.partner import waiting_rows
 from include.inventory.plan import ACTIONS, Plan, Waits, active_keys, make_plan
+from include.inventory.plan_page import write_plan_page
 from include.inventory.read_sources import read_source, source_fields
 from include.inventory.references import Referred, clear_unknown
 from include.inventory.run import Run, Services, costs_of
@@ -81,6 +82,7 @@ def run_plan(run: Run, services: Services, *, in_flight: Mapping[str, Mapping[st
     for feed in run.feeds:
         findings += _plan_feed(run, feed, services, (in_flight or {}).get(feed.name, {}))
     run.folder.note("plan", {**services.costs(), **_guards(run, findings)})
+    write_plan_page(run)
     enforce(findings, lifted=run.params.lift_guards, stops=run.stops)
 
 
@@ -150,7 +152,7 @@ def _keep_shaped(folder: RunFolder, feed: Feed, shaped: Shaped) -> None:
 
 
 def _find_missing(run: Run, feed: Feed, services: Services) -> Missing:
-    if not run.carries_everything:
+    if not run.carries_everything or run.params.names_devices:
         return Missing()
     told = run.folder.told_by("extract")["collections"]
     whole = all(Collection(**collection).complete for collection in told.values())

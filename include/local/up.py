@@ -19,7 +19,7 @@ from include.local.rest import AirflowApiError
 from include.local.sandbox import Sandbox, SandboxFailedError, running_sandbox
 
 PREFERRED_PORTS = {"airflow": 8080, "iru": 8081, "servicenow": 8082}
-DAGS = ("iru_devices", "iru_apps")
+DAGS = ("iru_devices", "iru_apps", "iru_servicenow_preflight")
 
 
 class PortTakenError(RuntimeError):
@@ -65,7 +65,8 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     print("starting the sandbox and Airflow, about 15 s ...", flush=True)
     with running_sandbox(sandbox_options, log_path=home / "logs" / "local" / "sandbox.log") as sandbox:
         connections = _unset(sandbox.connections())
-        with LocalAirflow(home, environment=connections, port=ports["airflow"]) as airflow:
+        environment = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"} | connections
+        with LocalAirflow(home, environment=environment, port=ports["airflow"]) as airflow:
             for dag_id in DAGS:
                 airflow.client.unpause(dag_id)
             _say_where(airflow, sandbox, connections)
@@ -107,7 +108,7 @@ def _say_where(airflow: LocalAirflow, sandbox: Sandbox, connections: Mapping[str
         f"  logs       {airflow.log_folder}",
         f"Iru          {sandbox.iru_url}  (sandbox)",
         f"ServiceNow   {sandbox.servicenow_url}  (sandbox)",
-        f"DAGs         {', '.join(DAGS)} are on; iru_devices runs every 5 minutes; trigger either in the UI",
+        f"DAGs         {', '.join(DAGS)} are on; iru_devices runs every hour and whenever devices change",
     ]
     if len(connections) < len(sandbox.connections()):
         lines.append("Connections  the environment's own AIRFLOW_CONN_... are used instead of the sandbox's")

@@ -41,10 +41,18 @@ def read_proxies(connection: str, extra: Mapping[str, Any]) -> dict[str, str]:
 
 def read_timeout_s(connection: str, extra: Mapping[str, Any]) -> float:
     """Return how many seconds an answer may stay silent, 90 by default; SetupWrong for what is no such number."""
-    value = extra.get("read_timeout_s", TIMEOUT_S[1])
+    value = _number(extra.get("read_timeout_s", TIMEOUT_S[1]))
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _LONGEST_READ_S:
         return float(value)
     raise SetupWrong(
         f"Connection {connection!r} has an extra 'read_timeout_s' that is no number of seconds up to "
         f"{_LONGEST_READ_S:g}."
     )
+
+
+def _number(value: Any) -> Any:
+    """Return the number that a text holds, as forms and environment variables give it; anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -3,6 +3,9 @@
 from typing import Any
 
 from iru_servicenow import __version__
+from iru_servicenow.connection_fields import HTTP_FIELDS, SERVICENOW_FIELDS
+
+_HIDDEN = ["schema", "port", "extra"]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -18,39 +21,29 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "Iru Endpoint",
                 "hook-class-name": "iru_servicenow.hooks.iru.IruHook",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "login"],
+                    "hidden-fields": [*_HIDDEN, "login"],
                     "relabeling": {"host": "API base URL", "password": "API token"},
-                    "placeholders": {"host": "https://yourtenant.api.iru.com"},
+                    "placeholders": {
+                        "host": "https://yourtenant.api.iru.com",
+                        "password": "of Access > API tokens in Iru",
+                    },
                 },
+                "conn-fields": HTTP_FIELDS,
             },
             {
                 "connection-type": "servicenow",
                 "hook-name": "ServiceNow",
                 "hook-class-name": "iru_servicenow.hooks.servicenow.ServiceNowHook",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
+                    "hidden-fields": _HIDDEN,
                     "relabeling": {"host": "Instance URL", "login": "Service account"},
-                    "placeholders": {"host": "https://yourinstance.service-now.com"},
-                },
-                "conn-fields": {
-                    "grant_type": {
-                        "label": "OAuth grant",
-                        "schema": {
-                            "type": ["string", "null"],
-                            "enum": ["password", "client_credentials", "refresh_token"],
-                            "default": "password",
-                        },
-                    },
-                    "client_id": {"label": "Client ID", "schema": {"type": ["string", "null"]}},
-                    "client_secret": {
-                        "label": "Client secret",
-                        "schema": {"type": ["string", "null"], "format": "password"},
-                    },
-                    "column_keys": {
-                        "label": "insertMultiple keys",
-                        "schema": {"type": ["string", "null"], "enum": ["label", "name"], "default": "label"},
+                    "placeholders": {
+                        "host": "https://yourinstance.service-now.com",
+                        "login": "svc.iru",
+                        "password": "of the service account; empty for client credentials",
                     },
                 },
+                "conn-fields": SERVICENOW_FIELDS | HTTP_FIELDS,
             },
         ],
     }

@@ -44,7 +44,9 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
         ),
         "blueprints": _lines("Blueprints", "Names or ids, one a line; empty means all."),
     }
+    chosen["serials"] = _lines("Serial numbers", "Devices of this run, one a line; empty means all.")
     if devices:
+        chosen["tags"] = _lines("Tags", "Devices with one of these tags, one a line; empty means all.")
         chosen["missing_devices"] = Param(
             settings.missing_devices,
             enum=list(MISSING_POLICIES),

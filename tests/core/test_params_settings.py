@@ -42,6 +42,10 @@ def test_an_empty_choice_means_all():
         ({"lift_guards": ["all"]}, ["'lift_guards'", "all", "incomplete_extract", "iru_quota"]),
         ({"release_parked": 7}, ["'release_parked'", "7", "list of texts"]),
         ({"release_parked": ["all", "SER1"]}, ["'release_parked'", "'all' alone"]),
+        ({"serials": 7}, ["'serials'", "list of texts"]),
+        ({"tags": ["x"], "missing_devices": "retire"}, ["'missing_devices' is 'retire'", "'tags' or 'serials'"]),
+        ({"serials": ["x"], "missing_devices": "report"}, ["'missing_devices' is 'report'", "whole fleet"]),
+        ({"feeds": ["mdm"], "missing_devices": "retire"}, ["'missing_devices' is 'retire'", "computer"]),
     ],
 )
 def test_a_wrong_param_is_named_with_what_it_may_be(values, words):
@@ -49,6 +53,21 @@ def test_a_wrong_param_is_named_with_what_it_may_be(values, words):
     with pytest.raises(SetupWrong) as caught:
         RunParams.parse(values, feeds=FEEDS)
     assert all(word in str(caught.value) for word in words)
+
+
+def test_tags_are_for_devices():
+    """Prism lists no tags beside an app; the message names the filter that works."""
+    with pytest.raises(SetupWrong, match=r"'tags' is for devices.*'serials'"):
+        RunParams.parse({"tags": ["x"]}, feeds=("apps",))
+
+
+@pytest.mark.parametrize(
+    "values", [{"tags": ["a"]}, {"serials": ["S"]}, {"blueprints": ["b"]}, {"device_families": ["Mac"]}]
+)
+def test_a_filter_makes_a_run_of_a_part_of_the_fleet(values):
+    """One place says whether a run is about the whole fleet."""
+    assert not RunParams.parse(values, feeds=FEEDS).covers_fleet
+    assert RunParams.parse({}, feeds=FEEDS).covers_fleet
 
 
 def test_params_survive_their_file():

@@ -10,10 +10,13 @@ import pytest
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
+from iru_servicenow.provider import get_provider_info
 
 from include.errors import RetryLater, SetupWrong
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec
+from include.servicenow import settings
+from include.web.extras import HTTP_EXTRAS
 
 Connect = Callable[..., None]
 
@@ -75,11 +78,11 @@ def test_the_read_time_out_is_the_connections(iru: Connect) -> None:
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
-        ({"verify": False}, "verify"), ({"verify": ""}, "verify"), ({"verify": None}, "verify"),
+        ({"verify": False}, "verify"), ({"verify": " "}, "verify"),
         ({"verify": 1}, "verify"),
         ({"proxies": "http://u:S3CRET@proxy"}, "proxies"), ({"proxies": {"https": 5}}, "proxies"),
         ({"proxies": ["S3CRET"]}, "proxies"), ({"read_timeout_s": 0}, "read_timeout_s"),
-        ({"read_timeout_s": "9"}, "read_timeout_s"), ({"read_timeout_s": True}, "read_timeout_s"),
+        ({"read_timeout_s": "soon"}, "read_timeout_s"), ({"read_timeout_s": True}, "read_timeout_s"),
         ({"read_timeout_s": 1e9}, "read_timeout_s"),
     ],
     ids=str,
@@ -90,6 +93,24 @@ def test_an_extra_that_makes_no_sense_is_named_and_not_shown(iru: Connect, extra
     with pytest.raises(SetupWrong, match=f"'iru_default'.*'{named}'") as caught:
         _ = IruHook().settings
     assert "S3CRET" not in str(caught.value)
+
+
+def test_what_a_form_leaves_empty_is_the_default(iru: Connect) -> None:
+    """Airflow's form stores null, an empty text or an empty object for a field that nobody filled in."""
+    iru(extra={"verify": None, "proxies": {}, "read_timeout_s": ""})
+    assert (IruHook().settings.verify, IruHook().settings.read_timeout_s) == (True, 90.0)
+    iru(extra={"read_timeout_s": "120"})
+    assert IruHook().settings.read_timeout_s == 120.0
+
+
+def test_the_form_has_a_field_for_every_extra() -> None:
+    """Whatever a hook takes can be typed, every field has help, and secrets are masked."""
+    forms = {each["connection-type"]: each["conn-fields"] for each in get_provider_info()["connection-types"]}
+    assert set(forms["iru"]) == set(HTTP_EXTRAS)
+    assert set(forms["servicenow"]) == settings._KNOWN_EXTRAS
+    assert all(field["description"] and field["label"] for form in forms.values() for field in form.values())
+    masked = {name for name, field in forms["servicenow"].items() if field["schema"].get("format") == "password"}
+    assert masked == {"client_secret", "refresh_token"}
 
 
 def test_only_loopback_may_go_without_verified_certificates(iru: Connect) -> None:

@@ -10,7 +10,10 @@ from include.errors import SetupWrong
 
 
 def read_connection(conn_id: str) -> tuple[Connection, dict[str, Any]]:
-    """Return a connection and its extra; SetupWrong names the connection and never shows what is in it."""
+    """Return a connection and its extra; SetupWrong names the connection and never shows what is in it.
+
+    Extras that are null, empty or {} are left out: that is how Airflow's form stores a field that nobody filled in.
+    """
     try:
         connection: Connection = BaseHook.get_connection(conn_id)
     except (AirflowNotFoundException, ValueError) as error:
@@ -29,4 +32,4 @@ def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
         extra = None
     if not isinstance(extra, dict):
         raise SetupWrong(f"The extra of connection {conn_id!r} is not a JSON object.")
-    return extra
+    return {name: value for name, value in extra.items() if value not in (None, "", {})}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
+from iru_servicenow.links import ImportSetsLink
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 from iru_servicenow.under_way import under_way
 
@@ -26,6 +27,7 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
     :param folder_uri: the run's folder.
     """
 
+    operator_extra_links = (ImportSetsLink(),)
     template_fields: Sequence[str] = (*ServiceNowImportSetOperator.template_fields, "folder_uri")
 
     def __init__(self, *, feed: str, folder_uri: str | XComArg, **kwargs: Any) -> None:
