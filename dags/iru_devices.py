@@ -18,12 +18,14 @@ ServiceNow refused are sent again with the next run. A guard that struck is lift
 The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up.
 """
 
+from typing import Any
+
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
 from iru_servicenow.watch import devices_schedule
-from iru_servicenow.wiring import default_args, load_tasks, params
+from iru_servicenow.wiring import default_args, load_tasks, params, stage
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -49,10 +51,17 @@ def build(settings: Settings) -> DAG:
     )
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
-        folder = tasks.prepare("devices", names, settings.pair)
-        planned = link(tasks.plan(tasks.shape(tasks.extract(folder))), PLAN)
+
+        def own(name: str) -> dict[str, Any]:
+            return stage(name, settings)
+
+        folder = tasks.prepare.override(**own("prepare"))("devices", names, settings.pair)
+        pages = tasks.extract.override(**own("extract"))(folder)
+        rows = tasks.shape.override(**own("shape"))(pages)
+        planned = link(tasks.plan.override(**own("plan"))(rows), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settled = link(tasks.settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settle = tasks.settle.override(**own("settle"))
+        settled = link(settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
         planned >> loads >> settled
 
     return flow()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import iru_servicenow.tasks
+from airflow.listeners import hookimpl
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 _Message = MutableMapping[str, Any]
@@ -30,11 +31,24 @@ class Pages:
         await self._app(scope, receive, send)
 
 
+class MakePools:
+    """Makes the pools when one of Airflow's components starts that have its database."""
+
+    @hookimpl
+    def on_starting(self, component: Any) -> None:
+        """Make missing pools before a task is scheduled."""
+        if type(component).__name__ == "Job":  # in a task it is a marker of the task runner
+            from iru_servicenow.pools import make_pools
+
+            make_pools()
+
+
 class IruServiceNowPlugin(AirflowPlugin):
-    """Serves what runs leave for people, under ``/iru-servicenow``."""
+    """Serves what runs leave for people, under ``/iru-servicenow``, and makes the pools that tasks run in."""
 
     name = "iru_servicenow"
     fastapi_apps = [  # noqa: RUF012 - Airflow's own declaration, which is no ClassVar
         {"app": Pages(), "url_prefix": "/iru-servicenow", "name": "Iru to ServiceNow: pages of runs"}
     ]
+    listeners = [MakePools()]  # noqa: RUF012 - as above
     imported = iru_servicenow.tasks

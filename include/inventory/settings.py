@@ -25,6 +25,9 @@ RETRY_DELAY_S = 30
 WATCH_SHARE = 0.25
 """The share of Iru's hourly quota that watching for changes may take."""
 
+IRU_POOL, SERVICENOW_POOL = "iru", "servicenow"
+"""The pools of the only pair's tasks."""
+
 IRU_CONN_ID, SERVICENOW_CONN_ID = "iru_default", "servicenow_default"
 """The connections of the only pair."""
 

@@ -1,8 +1,8 @@
 """One stage of a run under way: alone, noted, and with the reason of its failure kept for the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from include.inventory.run_folder import RunFolder
 from include.inventory.run_registry import RunRegistry
@@ -14,7 +14,7 @@ class UnderWay:
     Entering raises RunUnsafe when another run has begun since, RetryLater while the run is at work elsewhere. What an
     earlier try of the stage told is forgotten, so that the report never takes it for this one's. ``pause_s`` says after
     a failure how long it may take until the stage is tried again, in seconds, 0 for never: the run is not given up
-    before.
+    before. ``rests`` are what a stage raises that is no failure but goes on later, with the longest time until then.
     """
 
     def __init__(
@@ -25,12 +25,14 @@ class UnderWay:
         stage: str,
         *,
         pause_s: Callable[[Exception], float] = lambda _: 0.0,
+        rests: Mapping[Any, float] | None = None,
     ) -> None:
         self._folder = folder
         self._registry = registry
         self._run_id = run_id
         self._stage = stage
         self._pause_s = pause_s
+        self._rests = dict(rests or {})
 
     def __enter__(self) -> Self:
         self._registry.enter(self._run_id, self._stage)
@@ -40,8 +42,9 @@ class UnderWay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error:
+        rest_s = next((rest_s for rest, rest_s in self._rests.items() if isinstance(error, rest)), None)
+        if error and rest_s is None:
             self._folder.note_failure(self._stage, error)
-        pause_s = self._pause_s(error) if isinstance(error, Exception) else 0.0
+        pause_s = self._pause_s(error) if isinstance(error, Exception) else rest_s or 0.0
         self._registry.leave(self._run_id, pause_s=pause_s)
         self._registry.shut()

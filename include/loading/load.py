@@ -15,7 +15,7 @@ from include.loading.labels import labels_of
 from include.loading.one_by_one import OneByOne
 from include.loading.receipts import Begun, Receipts, Sent
 from include.loading.spec import LoadSpec
-from include.loading.transforms import Waiting
+from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_frame
@@ -218,5 +218,6 @@ class _Load:
 
 
 def _raise_first(errors: Sequence[BaseException]) -> None:
-    if errors:
-        raise errors[0]
+    """Raise an error where there is one, and else that something is still to come."""
+    for error in sorted(errors, key=lambda error: isinstance(error, TransformPending)):
+        raise error

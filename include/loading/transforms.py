@@ -1,7 +1,7 @@
 """Tell when an import set's transform has ended, from whatever the account may read of it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +22,10 @@ _RUN_BROKEN = ("cancelled", "did_not_complete", "did not complete", "error")
 _POLLS_BETWEEN_RUNS = 8
 _LAST_POLL = 0
 """The poll before a load gives up waiting asks the runs too: one may have been broken off behind the set's back."""
+
+
+class TransformPending(RetryLater):
+    """An import set is not transformed yet; nothing is wrong, and it is to be asked about again."""
 
 
 class Ending(StrEnum):
@@ -45,7 +49,7 @@ def wait_for_transform(
 ) -> Ending:
     """Return how the transform of an import set of so many ``rows`` ended, once it has.
 
-    Raises RetryLater when it takes longer than the spec allows, SetupWrong when the account may read nothing of it.
+    Raises TransformPending when it takes longer than the spec allows, SetupWrong when nothing of it may be read.
     """
     deadline_s = waiting.now_s() + spec.transform_timeout_s
     pause_s, polls = FIRST_POLL_S, 1
@@ -53,7 +57,7 @@ def wait_for_transform(
         if waiting.now_s() >= deadline_s:
             if ending := _ending(client, spec, import_set, rows=rows, poll=_LAST_POLL):
                 return ending
-            raise RetryLater(
+            raise TransformPending(
                 f"The transform of import set {import_set} in {spec.table} has not ended after "
                 f"{spec.transform_timeout_s:.0f} s: it is queued, or no transform map is active. It will be asked "
                 "about, not sent, again.",
@@ -62,6 +66,14 @@ def wait_for_transform(
         waiting.sleep(pause_s)
         pause_s, polls = min(LONGEST_POLL_S, pause_s * 1.5), polls + 1
     return ending
+
+
+def have_ended(client: ServiceNowClient, spec: LoadSpec, sets: Mapping[str, int]) -> bool:
+    """Say, asking once, whether the transforms of all import sets have ended; ``sets`` are rows by sys_id.
+
+    Raises what stands in the way of asking, Refused among it where a set is no longer there.
+    """
+    return all(_ending(client, spec, sys_id, rows=rows, poll=_LAST_POLL) for sys_id, rows in sets.items())
 
 
 def runs_of(client: ServiceNowClient, import_set: str) -> list[RunCounters]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
 
@@ -23,11 +24,15 @@ from iru_servicenow.retry import pause_s
 
 
 @contextmanager
-def under_way(folder_uri: str, stage: str) -> Iterator[Run]:
-    """Open the run of a folder for one stage; RunUnsafe when another run has begun since."""
+def under_way(folder_uri: str, stage: str, *, rest_s: float = 0.0) -> Iterator[Run]:
+    """Open the run of a folder for one stage; RunUnsafe when another run has begun since.
+
+    A stage that is deferred stays under way for ``rest_s`` at most, although nobody is at work on it.
+    """
     die_with_supervisor()
     run = open_run(folder_uri)
-    with UnderWay(run.folder, registry(settings_of(run), run.source), run_id(run), stage, pause_s=pause_s):
+    runs, rests = registry(settings_of(run), run.source), {TaskDeferred: rest_s}
+    with UnderWay(run.folder, runs, run_id(run), stage, pause_s=pause_s, rests=rests):
         yield run
 
 

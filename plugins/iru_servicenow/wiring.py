@@ -9,7 +9,7 @@ from airflow.sdk import Param, TaskGroup, XComArg
 from include.inventory.guards import GUARDS
 from include.inventory.mapping import Feed
 from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
-from include.inventory.settings import Settings
+from include.inventory.settings import IRU_POOL, SERVICENOW_POOL, Settings
 from iru_servicenow.operators.feed_load import FeedLoadOperator
 from iru_servicenow.retry import MAX_RETRY_DELAY, AsTold
 
@@ -21,6 +21,19 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
     "retry_policy": AsTold(),
 }
+
+
+LOAD_TIMEOUT = timedelta(hours=2)
+"""Of one stay in a worker: waiting for transforms takes place elsewhere."""
+
+STAGES = {
+    "prepare": ("Prepare: check params and connections", timedelta(minutes=5)),
+    "extract": ("Extract from Iru", timedelta(hours=2)),
+    "shape": ("Shape and validate", timedelta(hours=1)),
+    "plan": ("Plan: compare with the ledger", timedelta(hours=1)),
+    "settle": ("Settle: verdicts and report", timedelta(hours=1)),
+}
+"""Title and time-out of every stage but the loads."""
 
 
 def default_args(settings: Settings) -> dict[str, Any]:
@@ -68,6 +81,13 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
     }
 
 
+def stage(name: str, settings: Settings) -> dict[str, Any]:
+    """Return what a stage's task has for itself: its title, its time-out, and its pool where it asks Iru."""
+    title, timeout = STAGES[name]
+    asks_iru = {"pool": settings.named(IRU_POOL)} if name == "extract" else {}
+    return {"task_display_name": title, "execution_timeout": timeout, **asks_iru}
+
+
 def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: Settings) -> list[FeedLoadOperator]:
     """Return one load task per feed, in a group and in the feeds' order: later feeds refer to earlier ones.
 
@@ -86,6 +106,10 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: S
                 column_labels=feed.labels,
                 may_be_cut=sorted(feed.may_be_cut),
                 servicenow_conn_id=settings.servicenow_conn_id,
+                deferrable=True,
+                pool=settings.named(SERVICENOW_POOL),
+                execution_timeout=LOAD_TIMEOUT,
+                task_display_name=f"Load {feed.name} into {feed.staging_table}",
             )
             if loads:
                 loads[-1] >> load

@@ -1,18 +1,30 @@
 """Load a staging frame through ServiceNow's Import Set API."""
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, ObjectStoragePath, XComArg
+from airflow.sdk.configuration import conf
 
 from include.loading.load import LoadResult, load_frame
 from include.loading.spec import LoadMethod, LoadSpec
+from include.loading.transforms import TransformPending
 from include.servicenow.settings import ColumnKeys
+from include.web.transport import RequestCount
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.triggers.import_sets import ImportSetsTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+
+TRIGGER_GRACE_S = 300.0
+"""The trigger gives up by itself; where no triggerer is at work, Airflow ends the waiting so much later."""
 
 
 class ServiceNowImportSetOperator(BaseOperator):
@@ -31,7 +43,9 @@ class ServiceNowImportSetOperator(BaseOperator):
     :param column_labels: labels by column, used where ``sys_dictionary`` may not be read.
     :param concurrency: requests at the same time, each on a session of its own.
     :param may_be_cut: columns whose values ServiceNow may shorten; a cut in any other stops the load.
-    :param transform_timeout_s: how long to wait for a transform before the task fails and is tried again.
+    :param transform_timeout_s: how long to wait for the transforms before the task fails and is tried again.
+    :param deferrable: wait for transforms in the triggerer, where no worker slot is held.
+    :param inline_wait_s: with ``deferrable``, how long to wait in the worker first: most transforms are quick.
     """
 
     template_fields: Sequence[str] = ("staging_table", "frame_uri", "load_method", "servicenow_conn_id")
@@ -49,6 +63,8 @@ class ServiceNowImportSetOperator(BaseOperator):
         may_be_cut: Sequence[str] = (),
         concurrency: int = 4,
         transform_timeout_s: float = 1800.0,
+        deferrable: bool | None = None,
+        inline_wait_s: float = 10.0,
         servicenow_conn_id: str = ServiceNowHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -63,6 +79,8 @@ class ServiceNowImportSetOperator(BaseOperator):
         self.may_be_cut = may_be_cut
         self.concurrency = concurrency
         self.transform_timeout_s = transform_timeout_s
+        self.deferrable = DEFERRABLE if deferrable is None else deferrable
+        self.inline_wait_s = inline_wait_s
         self.servicenow_conn_id = servicenow_conn_id
 
     def execute(self, context: "Context") -> dict[str, Any]:
@@ -70,8 +88,49 @@ class ServiceNowImportSetOperator(BaseOperator):
         if not self.frame_uri:
             self.log.info("Nothing to send to %s.", self.staging_table)
             return self._told(LoadResult(rows=0, outcomes={}, requests=0))
+        return self._load(patience_s=self.transform_timeout_s, spent={})
+
+    def resume(self, context: "Context", event: dict[str, Any], spent: dict[str, float]) -> dict[str, Any]:
+        """Go on after a deferral: what was sent is asked about, the rest is sent. ``spent`` is the cost so far.
+
+        Where the transforms have not ended in time, this fails as it would have without a deferral.
+        """
+        return self._load(patience_s=self.transform_timeout_s if event["ended"] else 0.0, spent=spent)
+
+    def _load(self, *, patience_s: float, spent: dict[str, float]) -> dict[str, Any]:
+        """Send what is to be sent and wait for a while, in this process, then in the triggerer."""
         hook = ServiceNowHook(self.servicenow_conn_id)
-        spec = LoadSpec(
+        client = hook.get_conn()
+        spec = self._spec(hook, wait_s=min(self.inline_wait_s, patience_s) if self.deferrable else patience_s)
+        try:
+            result = load_frame(client, spec, ObjectStoragePath(str(self.frame_uri)))
+        except TransformPending:
+            if not self.deferrable or not patience_s:
+                raise
+            self._wait_elsewhere(_added(spent, client.requests))
+        told = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items() if n)
+        self.log.info("%s: %d rows sent: %s.", self.staging_table, result.rows, told)
+        return self._told(replace(result, **_added(spent, client.requests)))
+
+    def _wait_elsewhere(self, spent: dict[str, float]) -> NoReturn:
+        """Give the worker back until the transforms have ended (raises TaskDeferred)."""
+        self.log.info("The transforms of %s go on; waiting for them in the triggerer.", self.staging_table)
+        trigger = ImportSetsTrigger(
+            servicenow_conn_id=self.servicenow_conn_id,
+            staging_table=self.staging_table,
+            key_columns=list(self.key_columns),
+            frame_uri=str(self.frame_uri),
+            until_s=time.time() + self.transform_timeout_s,
+        )
+        self.defer(
+            trigger=trigger,
+            method_name="resume",
+            kwargs={"spent": spent},
+            timeout=timedelta(seconds=self.transform_timeout_s + TRIGGER_GRACE_S),
+        )
+
+    def _spec(self, hook: ServiceNowHook, *, wait_s: float) -> LoadSpec:
+        return LoadSpec(
             table=self.staging_table,
             key_columns=tuple(self.key_columns),
             column_keys=self.column_keys or hook.settings.column_keys,
@@ -79,13 +138,15 @@ class ServiceNowImportSetOperator(BaseOperator):
             method=self.load_method,
             chunk_rows=self.chunk_rows,
             concurrency=self.concurrency,
-            transform_timeout_s=self.transform_timeout_s,
+            transform_timeout_s=wait_s,
             may_be_cut=frozenset(self.may_be_cut),
         )
-        result = load_frame(hook.get_conn(), spec, ObjectStoragePath(str(self.frame_uri)))
-        told = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items() if n)
-        self.log.info("%s: %d rows sent: %s.", self.staging_table, result.rows, told)
-        return self._told(result)
 
     def _told(self, result: LoadResult) -> dict[str, Any]:
         return {"staging_table": self.staging_table, **asdict(result)}
+
+
+def _added(spent: Mapping[str, float], cost: RequestCount) -> dict[str, Any]:
+    """Return what a load has cost in all, with what it cost before it was deferred."""
+    now = {"requests": cost.total, "retries": cost.retries, "waited_s": round(cost.waited_s, 1)}
+    return {name: value + spent.get(name, 0) for name, value in now.items()}
