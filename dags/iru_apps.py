@@ -7,6 +7,7 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 
 | task | does | when it is red |
 |---|---|---|
+| `require_sam_pro` | asks whether the instance has SAM Pro; without it, the run is skipped | ServiceNow is down |
 | `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
 | `extract` | fetches Prism `apps` and Prism's own count | Iru is down, or the extract is not whole: run it again |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
@@ -20,13 +21,11 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 The run's files lie under `<storage root>/runs/iru_apps/<run id>/`; the table in `settle`'s log sums them up.
 """
 
-from typing import Any
-
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
-from iru_servicenow.wiring import default_args, load_tasks, params, stage
+from iru_servicenow.wiring import alarms, default_args, load_tasks, params, reads, stage
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -48,21 +47,21 @@ def build(settings: Settings) -> DAG:
         params=params(names, settings, devices=False),
         default_args=default_args(settings),
         doc_md=__doc__,
+        **alarms(settings),
         tags=["iru", "servicenow", "apps", *settings.tags],
     )
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
 
-        def own(name: str) -> dict[str, Any]:
-            return stage(name, settings)
-
-        folder = tasks.prepare.override(**own("prepare"))("apps", names, settings.pair)
-        pages = tasks.extract.override(**own("extract"))(folder)
-        rows = tasks.shape.override(**own("shape"))(pages)
-        planned = link(tasks.plan.override(**own("plan"))(rows), PLAN)
+        has_sam_pro = tasks.require_sam_pro.override(**stage("require_sam_pro"))(settings.pair)
+        folder = tasks.prepare.override(**stage("prepare"))("apps", names, settings.pair)
+        pages = tasks.extract.override(**stage("extract"), **reads("apps", settings))(folder)
+        rows = tasks.shape.override(**stage("shape"))(pages)
+        planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settle = tasks.settle.override(**own("settle"))
+        settle = tasks.settle.override(**stage("settle"))
         settled = link(settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        has_sam_pro >> folder
         planned >> loads >> settled
 
     return flow()

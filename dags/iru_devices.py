@@ -18,14 +18,12 @@ ServiceNow refused are sent again with the next run. A guard that struck is lift
 The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up.
 """
 
-from typing import Any
-
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import START_DATE, each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
 from iru_servicenow.watch import devices_schedule
-from iru_servicenow.wiring import default_args, load_tasks, params, stage
+from iru_servicenow.wiring import alarms, default_args, load_tasks, params, reads, stage
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -47,20 +45,18 @@ def build(settings: Settings) -> DAG:
         params=params(names, settings, devices=True),
         default_args=default_args(settings),
         doc_md=__doc__,
+        **alarms(settings),
         tags=["iru", "servicenow", "devices", *settings.tags],
     )
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
 
-        def own(name: str) -> dict[str, Any]:
-            return stage(name, settings)
-
-        folder = tasks.prepare.override(**own("prepare"))("devices", names, settings.pair)
-        pages = tasks.extract.override(**own("extract"))(folder)
-        rows = tasks.shape.override(**own("shape"))(pages)
-        planned = link(tasks.plan.override(**own("plan"))(rows), PLAN)
+        folder = tasks.prepare.override(**stage("prepare"))("devices", names, settings.pair)
+        pages = tasks.extract.override(**stage("extract"), **reads("devices", settings))(folder)
+        rows = tasks.shape.override(**stage("shape"))(pages)
+        planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settle = tasks.settle.override(**own("settle"))
+        settle = tasks.settle.override(**stage("settle"))
         settled = link(settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
         planned >> loads >> settled
 

@@ -6,6 +6,7 @@ Tasks pass Airflow's ObjectStoragePath, tests a pathlib.Path; both have the meth
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -101,6 +102,16 @@ def list_files(folder: StoragePath, suffix: str) -> list[StoragePath]:
         return []
     files = [path for path in folder.iterdir() if path.name.endswith(suffix) and not path.name.startswith(".")]
     return sorted(files, key=lambda path: path.name)
+
+
+def remove_tree(folder: StoragePath) -> None:
+    """Remove a folder with all that is in it; StorageFailed where that is not possible."""
+    with _failures_named(folder, "removed"):
+        if _is_local(folder):
+            shutil.rmtree(_local(folder))
+        else:
+            remote: Any = folder  # every path but a local one has its file system
+            remote.fs.rm(remote.path, recursive=True)
 
 
 def _is_local(path: StoragePath) -> bool:

@@ -57,7 +57,8 @@ def report_on(
     failed = f"{stage}: {why}" if stage else _unfinished_loads(run, feeds, loads)
     costs = {what: _costs(run, what, loads) for what in ("requests", "retries", "waited_s")}
     guards = tuple(found for name in ("extract", "plan") for found in run.folder.told_by(name).get("guards", ()))
-    return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, **costs)
+    usage = run.folder.told_by("usage").get("usage", {})
+    return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, usage=usage, **costs)
 
 
 def stopped_at(run: Run) -> tuple[str, str]:
@@ -147,7 +148,7 @@ def _details(planned: Mapping[str, Any], settled: Counted) -> dict[str, Any]:
 
 def _costs(run: Run, what: str, loads: Loads) -> dict[str, Any]:
     """Add up requests, retries or seconds waited, by service, over the stages and the load tasks."""
-    stages = [run.folder.told_by(stage).get(what, {}) for stage in ("extract", "plan")]
+    stages = [run.folder.told_by(stage).get(what, {}) for stage in ("extract", "plan", "usage")]
     total = {service: sum(told.get(service, 0) for told in stages) for service in _SERVICES}
     total["servicenow"] += sum(load.get(what, 0) for load in loads.values())
     return {service: round(n, 1) if isinstance(n, float) else n for service, n in total.items()}

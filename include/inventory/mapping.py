@@ -39,7 +39,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One staging table with its columns and its key."""
+    """One staging table with its columns and its key.
+
+    ``target_table`` is where ServiceNow's transform writes the rows, ``target_fields`` what it makes of each column; a
+    reference is named down to the field that the column's value is found in, such as ``assigned_to.email``.
+    """
 
     name: str
     source: SourceName
@@ -49,6 +53,8 @@ class Feed:
     partner: str = ""
     removed_flag: str = ""
     removed_values: Mapping[str, str] = field(default_factory=dict)
+    target_table: str = ""
+    target_fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from include.inventory.mapping import Column, Feed, FeedMapping
 from include.inventory.source_fields import APP_FIELDS, DEVICE_FIELDS
 
 _KNOWN_FIELDS = {"devices": DEVICE_FIELDS, "apps": APP_FIELDS}
-_FEED_ENTRIES = {"source", "staging_table", "key", "columns", "partner", "removed"}
+_FEED_ENTRIES = {"source", "staging_table", "key", "columns", "partner", "removed", "target"}
 _COLUMN_ENTRIES = ({field.name for field in fields(Column)} - {"name", "fields"}) | {"from"}
 _WAYS = ("from", "constant", "digest_of")
 _CHOICES = {
@@ -37,6 +37,7 @@ def _feed(name: str, entry: Any, place: str) -> Feed:
     source = _choice(entry.get("source"), tuple(_KNOWN_FIELDS), f"{place}.source")
     columns = _table(entry.get("columns"), f"{place}.columns")
     removed = _table(entry.get("removed", {}), f"{place}.removed", {"flag", "values"})
+    target = _table(entry.get("target", {}), f"{place}.target", {"table", "fields"})
     feed = Feed(
         name=name,
         source=source,
@@ -46,6 +47,8 @@ def _feed(name: str, entry: Any, place: str) -> Feed:
         partner=_text(entry["partner"], f"{place}.partner") if entry.get("partner", "") != "" else "",
         removed_flag=_text(removed["flag"], f"{place}.removed.flag") if "flag" in removed else "",
         removed_values=_words(removed.get("values", {}), f"{place}.removed.values"),
+        target_table=_text(target["table"], f"{place}.target.table") if "table" in target else "",
+        target_fields=_words(target.get("fields", {}), f"{place}.target.fields"),
     )
     for column in (*feed.key, *feed.removed_values):
         if column not in feed.column_names:

@@ -36,7 +36,7 @@ class FeedReport:
 class Report:
     """What became of one run, by service: ``requests`` and ``retries`` of them, and the seconds waited before these.
 
-    ``guards`` are those that struck: guard, message, lifted.
+    ``guards`` are those that struck: guard, message, lifted. ``usage`` is what the usage publisher made of installs.
     """
 
     dag_id: str
@@ -48,6 +48,7 @@ class Report:
     retries: Mapping[str, int] = field(default_factory=dict)
     waited_s: Mapping[str, float] = field(default_factory=dict)
     guards: Sequence[Mapping[str, Any]] = ()
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``report.json``."""
@@ -62,7 +63,8 @@ class Report:
             "guards": [dict(guard) for guard in self.guards],
             "details": {name: _bounded_all(feed.details) for name, feed in self.feeds.items() if feed.details},
         }
-        return report | ({"failed": self.failed} if self.failed else {})
+        told = {"usage": dict(self.usage)} if self.usage else {}
+        return report | told | ({"failed": self.failed} if self.failed else {})
 
     def to_text(self) -> str:
         """Return the report as a table for a task's log; values that messages repeat are masked."""
@@ -88,6 +90,9 @@ class Report:
                     yield f"{name}: {what.replace('_', ' ')}: {_spelled(value, own=what in _WITHOUT_CONTENT)}"
         for guard in self.guards:
             yield f"Guard {guard['guard']}{' (lifted)' if guard['lifted'] else ''}: {guard['message']}"
+        if self.usage:
+            told = ", ".join(f"{what} {n}" for what, n in self.usage.items())
+            yield f"Usage: {told.replace('_', ' ')}"
         if self.failed:
             yield fill(f"FAILED: {self.failed}", _MESSAGE_WIDTH, break_long_words=False, break_on_hyphens=False)
 

@@ -24,6 +24,8 @@ def _parts(report: Report) -> Iterator[str]:
     asked = {f"requests to {name}": n for name, n in report.requests.items()}
     tried = {f"tried again at {name}": n for name, n in report.retries.items()}
     yield counted(asked | tried, what="requests")
+    if report.usage:
+        yield table(("usage in ServiceNow", ""), [(w.replace("_", " "), n) for w, n in report.usage.items()])
     for name, feed in report.feeds.items():
         yield from _details(name, feed.details)
 

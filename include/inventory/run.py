@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from include.inventory.guards import GuardLimits
 from include.inventory.ledger import Ledger
@@ -98,7 +100,8 @@ class Run:
     def note(self, *, dag_id: str, run_id: str, pair: tuple[str, str], triggered: bool = False) -> None:
         """Keep what the run was asked to do, and why, for its later tasks and for the runs after it."""
         asked = {"source": self.source, "params": self.params.to_json(), "pair_name": self.pair_name}
-        told = {"pair": list(pair), "dag_id": dag_id, "run_id": run_id, "triggered": triggered}
+        told: dict[str, Any] = {"pair": list(pair), "dag_id": dag_id, "run_id": run_id, "triggered": triggered}
+        told |= {"began_at": datetime.now(UTC).isoformat(timespec="seconds")}
         write_json(self.folder.about, asked | told)
 
 

@@ -8,8 +8,11 @@ from typing import Literal
 
 from include.errors import SetupWrong
 from include.inventory.guards import GuardLimits
+from include.inventory.notify import Notify, read_notify
 from include.inventory.pairs import PAIRS, read_pair, read_pairs
 from include.inventory.params import MISSING_POLICIES
+from include.inventory.retention import Retention
+from include.inventory.schedules import read_schedule
 
 PREFIX = "IRU_SERVICENOW_"
 
@@ -31,8 +34,6 @@ IRU_POOL, SERVICENOW_POOL = "iru", "servicenow"
 IRU_CONN_ID, SERVICENOW_CONN_ID = "iru_default", "servicenow_default"
 """The connections of the only pair."""
 
-_NO_SCHEDULE = ("", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -52,6 +53,9 @@ class Settings:
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
     retry_delay_s: int = RETRY_DELAY_S
+    retention: Retention = field(default_factory=Retention)
+    notify: tuple[Notify, ...] = ()
+    deadline_min: int = 0
     watch: bool = True
     watch_share: float = WATCH_SHARE
     pair: str = ""
@@ -80,13 +84,21 @@ class Settings:
             storage=storage,
             ledger=values.get("LEDGER") or _default_ledger(storage),
             mapping=Path(values["MAPPING"]) if values.get("MAPPING") else None,
-            devices_schedule=_schedule(values.get("DEVICES_SCHEDULE", "0 * * * *")),
-            apps_schedule=_schedule(values.get("APPS_SCHEDULE", "0 2 * * *")),
+            devices_schedule=read_schedule(
+                values.get("DEVICES_SCHEDULE", "0 * * * *"), setting=f"{PREFIX}DEVICES_SCHEDULE"
+            ),
+            apps_schedule=read_schedule(values.get("APPS_SCHEDULE", "0 2 * * *"), setting=f"{PREFIX}APPS_SCHEDULE"),
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
             max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
             retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
+            retention=Retention(
+                _whole("KEEP_FILES_DAYS", values.get("KEEP_FILES_DAYS", "") or str(Retention().files_days)),
+                _whole("KEEP_REPORTS_DAYS", values.get("KEEP_REPORTS_DAYS", "") or str(Retention().reports_days)),
+            ),
+            notify=read_notify(values.get("NOTIFY", ""), setting=f"{PREFIX}NOTIFY"),
+            deadline_min=_whole("DEADLINE_MIN", values.get("DEADLINE_MIN", "") or "0"),
             watch=_switch("WATCH", values.get("WATCH", "") or "on"),
             watch_share=_share("WATCH_SHARE", values.get("WATCH_SHARE", "") or str(WATCH_SHARE)),
             pair=pair,
@@ -123,7 +135,8 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "RETRY_DELAY_S", "WATCH", "WATCH_SHARE", "PAIRS",
+    "APPS_EXTRACT", "RETRY_DELAY_S", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS", "KEEP_REPORTS_DAYS", "NOTIFY",
+    "DEADLINE_MIN", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}
 
@@ -135,10 +148,6 @@ def _ours(environment: Mapping[str, str]) -> dict[str, str]:
         known = ", ".join(f"{PREFIX}{name}" for name in _KNOWN)
         raise SetupWrong(f"Unknown setting {', '.join(unknown)}. Known settings: {known}.")
     return values
-
-
-def _schedule(text: str) -> str | None:
-    return None if text.strip().lower() in _NO_SCHEDULE else text.strip()
 
 
 def _missing_policy(text: str) -> str:
@@ -168,6 +177,12 @@ def _share(name: str, text: str) -> float:
     if not 0 < share <= 1:
         raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a share above 0 and at most 1, such as 0.25.")
     return share
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, 0 or more.")
+    return int(text)
 
 
 def _extract_method(text: str) -> ExtractMethod:

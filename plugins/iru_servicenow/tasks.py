@@ -4,20 +4,24 @@ import logging
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath, TriggerRule, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.detection.carry import note_seen, settle_changes, take_changes
+from include.errors import PipelineError
 from include.inventory.conclude import conclude, stopped_at
 from include.inventory.mapping import SourceName, load_mapping
 from include.inventory.params import RunParams
 from include.inventory.recover import has_open, recover
 from include.inventory.report import Report
+from include.inventory.retention import clean_up
 from include.inventory.run import Run, Services
 from include.inventory.run_folder import RunFolder
 from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
 from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
+from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
+from iru_servicenow.metrics import send_metrics
 from iru_servicenow.retry import pause_s
 from iru_servicenow.under_way import (
     changes,
@@ -38,6 +42,16 @@ log = logging.getLogger(__name__)
 
 TRIGGERED = "asset_triggered"
 """The type of a run that the watcher asked for."""
+
+
+@task
+def require_sam_pro(pair_name: str) -> None:
+    """Skip the flow, with the reason, where the instance has no Software Asset Management Professional."""
+    if not has_sam_pro(servicenow_hook(Settings.of_pair(pair_name)).get_conn()):
+        raise AirflowSkipException(
+            f"The instance has no table {INSTALLS}: Software Asset Management Professional is not installed there, so "
+            "applications have nowhere to go. Nothing was asked of Iru. Install it, or pause this DAG."
+        )
 
 
 @task
@@ -111,18 +125,31 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     ``loads`` names the load task of each feed. It runs however the run went once there is a folder, so that what did
     arrive is known and every row is counted.
     """
-    ti, run = context["ti"], open_run(folder_uri)
+    ti, run, own_id = context["ti"], open_run(folder_uri), context["run_id"]
+    settings = settings_of(run)
     told = {feed: ti.xcom_pull(task_ids=task_id) for feed, task_id in loads.items()}
     results = {feed: result for feed, result in told.items() if result}
-    runs = registry(settings_of(run), run.source)
-    report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=context["run_id"])
-    runs.release(context["run_id"])
-    settle_changes(run, changes(settings_of(run)), context["run_id"], failed=bool(report.failed))
+    runs = registry(settings, run.source)
+    note_usage(run, servicenow_hook(settings).get_conn, results)
+    report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=own_id)
+    runs.release(own_id)
+    settle_changes(run, changes(settings), own_id, failed=bool(report.failed))
+    send_metrics(report, pair=settings.pair)
+    _clean_up(run, runs, settings)
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     if report.failed:
         raise AirflowFailException(report.failed)
     summary = report.to_json()
     return {"report": str(run.folder.report), "feeds": summary["feeds"], "requests": summary["requests"]}
+
+
+def _clean_up(run: Run, runs: RunRegistry, settings: Settings) -> None:
+    """Remove old runs' files; a failure is a warning, for the run itself has done its work."""
+    needed = {known.run_id for known in runs.open_runs()} | {run.folder.root.name}
+    try:
+        clean_up(run.folder.root.parent, settings.retention, needed=needed)
+    except (PipelineError, OSError) as error:
+        log.warning("Old runs' files could not be removed: %s", error)
 
 
 def _conclude(run: Run, runs: RunRegistry, results: dict[str, Any], *, dag_id: str, own_id: str) -> Report:

@@ -7,9 +7,11 @@ from typing import Any
 from airflow.sdk import Param, TaskGroup, XComArg
 
 from include.inventory.guards import GUARDS
-from include.inventory.mapping import Feed
+from include.inventory.mapping import Feed, SourceName
 from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
 from include.inventory.settings import IRU_POOL, SERVICENOW_POOL, Settings
+from iru_servicenow.assets import alias, inventory, table
+from iru_servicenow.notify import deadlines, notifiers
 from iru_servicenow.operators.feed_load import FeedLoadOperator
 from iru_servicenow.retry import MAX_RETRY_DELAY, AsTold
 
@@ -27,6 +29,7 @@ LOAD_TIMEOUT = timedelta(hours=2)
 """Of one stay in a worker: waiting for transforms takes place elsewhere."""
 
 STAGES = {
+    "require_sam_pro": ("Has the instance SAM Pro?", timedelta(minutes=5)),
     "prepare": ("Prepare: check params and connections", timedelta(minutes=5)),
     "extract": ("Extract from Iru", timedelta(hours=2)),
     "shape": ("Shape and validate", timedelta(hours=1)),
@@ -81,11 +84,20 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
     }
 
 
-def stage(name: str, settings: Settings) -> dict[str, Any]:
-    """Return what a stage's task has for itself: its title, its time-out, and its pool where it asks Iru."""
+def stage(name: str) -> dict[str, Any]:
+    """Return what a stage's task has for itself: its title and its time-out."""
     title, timeout = STAGES[name]
-    asks_iru = {"pool": settings.named(IRU_POOL)} if name == "extract" else {}
-    return {"task_display_name": title, "execution_timeout": timeout, **asks_iru}
+    return {"task_display_name": title, "execution_timeout": timeout}
+
+
+def reads(source: SourceName, settings: Settings) -> dict[str, Any]:
+    """Return what the task has for itself that asks Iru: its pool, and the asset of what it reads."""
+    return {"pool": settings.named(IRU_POOL), "outlets": [inventory(source, settings)]}
+
+
+def alarms(settings: Settings) -> dict[str, Any]:
+    """Return whom a DAG tells when a run fails or is late."""
+    return {"on_failure_callback": notifiers(settings), "deadline": deadlines(settings) or None}
 
 
 def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: Settings) -> list[FeedLoadOperator]:
@@ -107,6 +119,9 @@ def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: S
                 may_be_cut=sorted(feed.may_be_cut),
                 servicenow_conn_id=settings.servicenow_conn_id,
                 deferrable=True,
+                target=table(feed, settings),
+                told_by=alias(feed, settings),
+                outlets=[alias(feed, settings)],
                 pool=settings.named(SERVICENOW_POOL),
                 execution_timeout=LOAD_TIMEOUT,
                 task_display_name=f"Load {feed.name} into {feed.staging_table}",

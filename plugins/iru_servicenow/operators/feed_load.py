@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import XComArg
+from airflow.sdk import Asset, AssetAlias, XComArg
 
 from include.inventory.run import Run
+from iru_servicenow.assets import tell
 from iru_servicenow.links import ImportSetsLink
 from iru_servicenow.operators.import_set import TRIGGER_GRACE_S, ServiceNowImportSetOperator
 from iru_servicenow.under_way import under_way
@@ -27,13 +28,25 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
 
     :param feed: name of the feed, for the run's notes.
     :param folder_uri: the run's folder.
+    :param target: the asset of the table that the rows end in; it has an event when rows were sent.
+    :param told_by: the alias through which this task tells it, one of its outlets.
     """
 
     operator_extra_links = (ImportSetsLink(),)
     template_fields: Sequence[str] = (*ServiceNowImportSetOperator.template_fields, "folder_uri")
 
-    def __init__(self, *, feed: str, folder_uri: str | XComArg, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        feed: str,
+        folder_uri: str | XComArg,
+        target: Asset | None = None,
+        told_by: AssetAlias | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.target = target
+        self.told_by = told_by
         self.feed = feed
         self.folder_uri = folder_uri
 
@@ -42,12 +55,17 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
         with self._under_way() as run:
             if self.frame_uri and run.changed is not None and run.rows_to_send(self.feed) <= FEW_ROWS:
                 self.load_method = "single"
-            return super().execute(context)
+            return self._tell(context, super().execute(context))
 
     def resume(self, context: "Context", event: dict[str, Any], spent: dict[str, float]) -> dict[str, Any]:
         """Go on after a deferral, during which the run was under way all the same."""
         with self._under_way():
-            return super().resume(context, event, spent)
+            return self._tell(context, super().resume(context, event, spent))
+
+    def _tell(self, context: "Context", result: dict[str, Any]) -> dict[str, Any]:
+        if self.target and self.told_by:
+            tell(context, self.told_by, self.target, result)
+        return result
 
     def _under_way(self) -> AbstractContextManager[Run]:
         longest_s = self.transform_timeout_s + TRIGGER_GRACE_S
