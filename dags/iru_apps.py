@@ -53,14 +53,14 @@ def build(settings: Settings) -> DAG:
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
 
-        has_sam_pro = tasks.require_sam_pro.override(**stage("require_sam_pro"))(settings.pair)
+        has_sam_pro = tasks.require_sam_pro.override(**stage("require_sam_pro"))(settings.pair, names)
         folder = tasks.prepare.override(**stage("prepare"))("apps", names, settings.pair)
         pages = tasks.extract.override(**stage("extract"), **reads("apps", settings))(folder)
         rows = tasks.shape.override(**stage("shape"))(pages)
         planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
         loads = load_tasks(feeds, planned, settings)
         settle = tasks.settle.override(**stage("settle"))
-        settled = link(settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settled = link(settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
         has_sam_pro >> folder
         planned >> loads >> settled
 

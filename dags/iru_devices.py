@@ -57,7 +57,7 @@ def build(settings: Settings) -> DAG:
         planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
         loads = load_tasks(feeds, planned, settings)
         settle = tasks.settle.override(**stage("settle"))
-        settled = link(settle(folder, {load.label: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settled = link(settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
         planned >> loads >> settled
 
     return flow()

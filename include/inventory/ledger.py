@@ -91,6 +91,12 @@ class Ledger:
         texts = dict.fromkeys(("key", "row_hash", "payload", "run_id", "tried_hash"), "str")
         return frame.astype(texts | {"active": "bool"})
 
+    def has_confirmed(self, feed: str) -> bool:
+        """Say whether ServiceNow has ever confirmed a row of a feed."""
+        any_row = sa.select(_rows.c.key).where(*self._of(feed), _rows.c.row_hash.is_not(None)).limit(1)
+        with storage_failures(), self._engine.connect() as connection:
+            return connection.execute(any_row).first() is not None
+
     def write(self, feed: str, entries: Iterable[Entry]) -> None:
         """Insert or replace entries, all or none of them."""
         with storage_failures(), self._engine.begin() as connection:

@@ -45,13 +45,21 @@ TRIGGERED = "asset_triggered"
 
 
 @task
-def require_sam_pro(pair_name: str) -> None:
-    """Skip the flow, with the reason, where the instance has no Software Asset Management Professional."""
-    if not has_sam_pro(servicenow_hook(Settings.of_pair(pair_name)).get_conn()):
-        raise AirflowSkipException(
-            f"The instance has no table {INSTALLS}: Software Asset Management Professional is not installed there, so "
-            "applications have nowhere to go. Nothing was asked of Iru. Install it, or pause this DAG."
-        )
+def require_sam_pro(pair_name: str, feeds: list[str]) -> None:
+    """Skip the flow, with the reason, where the instance has no Software Asset Management Professional.
+
+    An instance that has confirmed installs before is not asked.
+    """
+    settings = Settings.of_pair(pair_name)
+    known = ledger(settings)
+    if any(map(known.has_confirmed, feeds)) or has_sam_pro(servicenow_hook(settings).get_conn()):
+        return
+    reason = (
+        f"The instance has no table {INSTALLS}: Software Asset Management Professional is not installed there, so "
+        "applications have nowhere to go. Nothing was asked of Iru. Install it, or pause this DAG."
+    )
+    log.warning(reason)
+    raise AirflowSkipException(reason)
 
 
 @task

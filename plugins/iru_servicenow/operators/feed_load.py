@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAlias, XComArg
 from include.inventory.run import Run
 from iru_servicenow.assets import tell
 from iru_servicenow.links import ImportSetsLink
-from iru_servicenow.operators.import_set import TRIGGER_GRACE_S, ServiceNowImportSetOperator
+from iru_servicenow.operators.import_set import TRIGGER_GRACE_S, ServiceNowImportSetOperator, Spent
 from iru_servicenow.under_way import under_way
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
                 self.load_method = "single"
             return self._tell(context, super().execute(context))
 
-    def resume(self, context: "Context", event: dict[str, Any], spent: dict[str, float]) -> dict[str, Any]:
+    def resume(self, context: "Context", event: dict[str, Any], spent: Spent | None = None) -> dict[str, Any]:
         """Go on after a deferral, during which the run was under way all the same."""
         with self._under_way():
             return self._tell(context, super().resume(context, event, spent))

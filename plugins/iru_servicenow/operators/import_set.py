@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+Spent = Mapping[str, float]
+"""Requests, retries and seconds waited, by name."""
+
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 TRIGGER_GRACE_S = 300.0
@@ -90,14 +93,15 @@ class ServiceNowImportSetOperator(BaseOperator):
             return self._told(LoadResult(rows=0, outcomes={}, requests=0))
         return self._load(patience_s=self.transform_timeout_s, spent={})
 
-    def resume(self, context: "Context", event: dict[str, Any], spent: dict[str, float]) -> dict[str, Any]:
-        """Go on after a deferral: what was sent is asked about, the rest is sent. ``spent`` is the cost so far.
+    def resume(self, context: "Context", event: dict[str, Any], spent: Spent | None = None) -> dict[str, Any]:
+        """Go on after a deferral: what was sent is asked about, the rest is sent.
 
+        ``spent`` is the cost so far; ``dag.test()`` does not hand it over.
         Where the transforms have not ended in time, this fails as it would have without a deferral.
         """
-        return self._load(patience_s=self.transform_timeout_s if event["ended"] else 0.0, spent=spent)
+        return self._load(patience_s=self.transform_timeout_s if event["ended"] else 0.0, spent=spent or {})
 
-    def _load(self, *, patience_s: float, spent: dict[str, float]) -> dict[str, Any]:
+    def _load(self, *, patience_s: float, spent: Spent) -> dict[str, Any]:
         """Send what is to be sent and wait for a while, in this process, then in the triggerer."""
         hook = ServiceNowHook(self.servicenow_conn_id)
         client = hook.get_conn()
@@ -112,7 +116,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         self.log.info("%s: %d rows sent: %s.", self.staging_table, result.rows, told)
         return self._told(replace(result, **_added(spent, client.requests)))
 
-    def _wait_elsewhere(self, spent: dict[str, float]) -> NoReturn:
+    def _wait_elsewhere(self, spent: Spent) -> NoReturn:
         """Give the worker back until the transforms have ended (raises TaskDeferred)."""
         self.log.info("The transforms of %s go on; waiting for them in the triggerer.", self.staging_table)
         trigger = ImportSetsTrigger(
@@ -125,7 +129,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         self.defer(
             trigger=trigger,
             method_name="resume",
-            kwargs={"spent": spent},
+            kwargs={"spent": dict(spent)},
             timeout=timedelta(seconds=self.transform_timeout_s + TRIGGER_GRACE_S),
         )
 
@@ -146,7 +150,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         return {"staging_table": self.staging_table, **asdict(result)}
 
 
-def _added(spent: Mapping[str, float], cost: RequestCount) -> dict[str, Any]:
+def _added(spent: Spent, cost: RequestCount) -> dict[str, Any]:
     """Return what a load has cost in all, with what it cost before it was deferred."""
     now = {"requests": cost.total, "retries": cost.retries, "waited_s": round(cost.waited_s, 1)}
     return {name: value + spent.get(name, 0) for name, value in now.items()}
