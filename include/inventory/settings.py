@@ -53,6 +53,7 @@ class Settings:
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
     retry_delay_s: int = RETRY_DELAY_S
+    reconcile_schedule: str | None = "0 4 * * 0"
     retention: Retention = field(default_factory=Retention)
     notify: tuple[Notify, ...] = ()
     deadline_min: int = 0
@@ -93,6 +94,9 @@ class Settings:
             max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
             retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
+            reconcile_schedule=read_schedule(
+                values.get("RECONCILE_SCHEDULE", "0 4 * * 0"), setting=f"{PREFIX}RECONCILE_SCHEDULE"
+            ),
             retention=Retention(
                 _whole("KEEP_FILES_DAYS", values.get("KEEP_FILES_DAYS", "") or str(Retention().files_days)),
                 _whole("KEEP_REPORTS_DAYS", values.get("KEEP_REPORTS_DAYS", "") or str(Retention().reports_days)),
@@ -135,8 +139,8 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "RETRY_DELAY_S", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS", "KEEP_REPORTS_DAYS", "NOTIFY",
-    "DEADLINE_MIN", "PAIRS",
+    "APPS_EXTRACT", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS",
+    "KEEP_REPORTS_DAYS", "NOTIFY", "DEADLINE_MIN", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}
 

@@ -19,7 +19,7 @@ from include.local.rest import AirflowApiError
 from include.local.sandbox import Sandbox, SandboxFailedError, running_sandbox
 
 PREFERRED_PORTS = {"airflow": 8080, "iru": 8081, "servicenow": 8082}
-DAGS = ("iru_devices", "iru_apps", "iru_servicenow_preflight")
+DAGS = ("iru_devices", "iru_apps", "iru_servicenow_preflight", "iru_servicenow_reconcile")
 
 
 class PortTakenError(RuntimeError):

@@ -1,6 +1,6 @@
 """A watcher over a sandbox's tenant, with a clock of its own, and the flow that its events start."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,11 +113,8 @@ class Watch:
 
 
 @contextmanager
-def watching(folder: Path, devices: int = 8, **switches: Any) -> Iterator[Watch]:
+def watching(folder: Path, fleet: FleetSpec | None = None, *, devices: int = 8) -> Iterator[Watch]:
     """Start a sandbox with a small fleet and watch it."""
-    spec = SandboxSpec(fleet=FleetSpec(devices=devices, apps_per_device=1), switches=SWITCHES | switches)
+    spec = SandboxSpec(fleet=fleet or FleetSpec(devices=devices, apps_per_device=1), switches=SWITCHES)
     with Sandbox(spec) as sandbox:
         yield Watch(sandbox, folder)
-
-
-Start = Callable[..., Watch]

@@ -10,7 +10,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOW_IDS = ("iru_devices", "iru_apps")
-DAG_IDS = (*FLOW_IDS, "iru_servicenow_preflight")
+DAG_IDS = (*FLOW_IDS, "iru_servicenow_preflight", "iru_servicenow_reconcile")
 
 _IMPORT_EACH = """
 import runpy, sys, warnings
