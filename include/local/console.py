@@ -23,8 +23,8 @@ _TASK_FAILED = "Task failed with exception"
 ON_PURPOSE = frozenset(
     {
         "AccessDenied", "AirflowFailException", "AnswerLost", "AnswerUnusable", "BadRequest", "CountsDisagree",
-        "ExportUnusable", "NoSuchTable", "NotFound", "NotPermitted", "Refused", "Repeated", "RetryLater", "RunUnsafe", "SetupWrong",
-        "StorageFailed", "StoredOtherwise", "TokenRefused", "TransformPending", "WalkBroken",
+        "ExportUnusable", "NoSuchTable", "NotFound", "NotPermitted", "Refused", "Repeated", "RetryLater",
+        "RunUnsafe", "SetupWrong", "StorageFailed", "StoredOtherwise", "TokenRefused", "TransformPending", "WalkBroken",
     }
 )  # fmt: skip
 """The pipeline's own errors by name, since nothing is imported from it here."""

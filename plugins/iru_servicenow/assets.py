@@ -41,3 +41,10 @@ def tell(context: Mapping[str, Any], alias: AssetAlias, asset: Asset, result: Ma
         counts = {outcome: n for outcome, n in result["outcomes"].items() if n}
         extra = {"run_id": context["run_id"], "rows": result["rows"], **counts}
         context["outlet_events"][alias].add(asset, extra=extra)
+
+
+def tell_inventory(context: Mapping[str, Any], asset: Asset, collections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give the event of what Iru lists the rows of each collection; outside of Airflow there is no event."""
+    if "outlet_events" in context:
+        rows = {name: collection["rows"] for name, collection in collections.items()}
+        context["outlet_events"][asset].extra = {"run_id": context["run_id"], **rows}

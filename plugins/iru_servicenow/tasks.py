@@ -21,6 +21,7 @@ from include.inventory.settings import Settings
 from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
 from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
+from iru_servicenow.assets import inventory, tell_inventory
 from iru_servicenow.metrics import send_metrics
 from iru_servicenow.retry import pause_s
 from iru_servicenow.under_way import (
@@ -85,7 +86,7 @@ def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any
 
 
 @task
-def extract(folder_uri: str) -> str:
+def extract(folder_uri: str, **context: Any) -> str:
     """Fetch the source's pages and keep them as received; a run of changed devices fetches these alone."""
     with under_way(folder_uri, "extract") as run:
         settings = settings_of(run)
@@ -93,6 +94,7 @@ def extract(folder_uri: str) -> str:
         run = take_changes(run, queue, run_id(run))
         run_extract(run, iru_hook(settings).get_conn())
         note_seen(run, queue)
+        tell_inventory(context, inventory(run.source, settings), run.folder.told_by("extract")["collections"])
     return folder_uri
 
 
