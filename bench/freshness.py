@@ -21,6 +21,7 @@ from include.local.airflow import LocalAirflow
 from include.local.sandbox import Sandbox, running_sandbox
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.settings import read_settings
+from include.servicenow.table_api import iter_rows
 
 CHANGES_PER_SEED = 5
 MEAN_GAP_S = 10.0
@@ -90,6 +91,13 @@ class Stage:
                 raise RuntimeError(f"A change has not arrived after {GIVEN_UP_AFTER_S:.0f} s: {change.table}")
         return len([change for change in waiting if change.took_s is None])
 
+    def assigned(self) -> set[str]:
+        """Return the serial numbers of the computers that have a user in ServiceNow."""
+        rows = iter_rows(
+            self.snow, "cmdb_ci_computer", query="assigned_toISNOTEMPTY", fields=("sys_id", "serial_number")
+        )
+        return {row["serial_number"] for row in rows}
+
     def asked(self) -> dict[str, int]:
         """Return how often Iru was asked what."""
         url = f"{self.sandbox.iru_url}/_sandbox/counters"
@@ -132,7 +140,7 @@ def _measure(stage: Stage, devices: int, count: int) -> dict[str, Any]:
     idle = _idle(stage)
     rows = [row for offset in range(0, devices, 300) for row in stage.iru("GET", f"devices?limit=300&offset={offset}")]
     blueprints = sorted({row["blueprint_id"] for row in rows})
-    known = {row["serial_number"] for row in rows if row["serial_number"] and row["user"]}
+    known = stage.assigned()
     draw = random.Random(1)  # noqa: S311 - reproducible, not cryptography
     chosen = draw.sample([row for row in rows if row["serial_number"] in known], count)
     for number, device in enumerate(chosen):

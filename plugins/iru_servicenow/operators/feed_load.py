@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetAlias, XComArg
 
@@ -61,6 +62,11 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
         """Go on after a deferral, during which the run was under way all the same."""
         with self._under_way():
             return self._tell(context, super().resume(context, event, spent))
+
+    @property
+    def lineage_tables(self) -> list[str]:
+        """The staging table, and the one that ServiceNow's transform writes from it."""
+        return [self.staging_table, *([urlsplit(self.target.uri).path.lstrip("/")] if self.target else [])]
 
     def _tell(self, context: "Context", result: dict[str, Any]) -> dict[str, Any]:
         if self.target and self.told_by:

@@ -15,6 +15,7 @@ from include.loading.transforms import TransformPending
 from include.servicenow.settings import ColumnKeys
 from include.web.transport import RequestCount
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.lineage import load_lineage
 from iru_servicenow.triggers.import_sets import ImportSetsTrigger
 
 if TYPE_CHECKING:
@@ -100,6 +101,23 @@ class ServiceNowImportSetOperator(BaseOperator):
         Where the transforms have not ended in time, this fails as it would have without a deferral.
         """
         return self._load(patience_s=self.transform_timeout_s if event["ended"] else 0.0, spent=spent or {})
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return the load's datasets; only Airflow's OpenLineage provider asks for them."""
+        if not self.frame_uri:
+            return None
+        result = task_instance.xcom_pull(task_ids=self.task_id) or {}
+        return load_lineage(
+            frame_uri=str(self.frame_uri),
+            base_url=ServiceNowHook(self.servicenow_conn_id).settings.base_url,
+            tables=self.lineage_tables,
+            rows=int(result.get("rows", 0)),
+        )
+
+    @property
+    def lineage_tables(self) -> list[str]:
+        """The tables that a load writes."""
+        return [self.staging_table]
 
     def _load(self, *, patience_s: float, spent: Spent) -> dict[str, Any]:
         """Send what is to be sent and wait for a while, in this process, then in the triggerer."""
