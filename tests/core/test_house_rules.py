@@ -32,6 +32,7 @@ HOMES = {
     "pages": "airflow.api_fastapi.core_api.security",
     "pools": "airflow.models.pool",
     "iru_servicenow_plugin": "airflow.listeners",
+    "lineage": "airflow.providers",
 }
 """By folder or file, what is used of Airflow beside airflow.sdk, because it is nowhere else."""
 
