@@ -2,11 +2,13 @@
 ### Devices: Iru Endpoint → ServiceNow
 
 Brings every Apple device of the tenant into `cmdb_ci_computer` and `x_kandj_kandji_mdm`; only what changed is sent.
+The whole fleet by schedule (hourly), and in between exactly the devices that changed, whenever the watcher in the
+triggerer asks for it: these runs are of the type *asset triggered*, and say nothing about other devices.
 
 | task | does | when it is red |
 |---|---|---|
 | `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
-| `extract` | fetches `/devices` and Prism `device_information` | Iru is down, or the token lacks a permission |
+| `extract` | fetches all devices, or those that changed | Iru is down, or the token lacks a permission |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
 | `plan` | compares with the ledger, asks the guards | a guard or a wrong set-up: the message says how to go on |
 | `load.computer`, `load.mdm` | send what changed, read each verdict | ServiceNow is down, or the set-up is wrong |
@@ -15,7 +17,9 @@ Brings every Apple device of the tenant into `cmdb_ci_computer` and `x_kandj_kan
 **Running it again is always safe**: rows coalesce on their keys, and a cleared load goes on where it was. Rows that
 ServiceNow refused are sent again with the next run. A guard that struck is lifted for one run with the param
 `lift_guards`, once somebody knows why so much changed. Trigger with `{"mode": "plan"}` to see what would be sent.
-The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up.
+The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up, and the
+*Details* of `plan` and `settle` lead to their pages. No runs between the schedules although devices change? The
+triggerer's log says what the watcher waits for; the next full run carries everything in any case.
 """
 
 from airflow.sdk import DAG, dag

@@ -12,7 +12,7 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.stages import run_extract, run_shape
 from include.iru.client import IruClient
 from include.servicenow.client import ServiceNowClient
-from include.storage import StoragePath, read_frame
+from include.storage import StoragePath, read_frame, remove_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,13 @@ class Subject:
 
 
 def read_fleet(client: IruClient, mapping: FeedMapping, root: StoragePath) -> dict[str, pd.DataFrame]:
-    """Read and shape all devices as a run does that only plans; return the shaped rows by feed."""
+    """Read and shape all devices as a run does that only plans; return the shaped rows by feed, and keep no file."""
     feeds = [feed.name for feed in mapping.of_source("devices")]
     folder = RunFolder(root)
     run = Run("devices", RunParams.parse({"mode": "plan"}, feeds=feeds), mapping, folder)
     run_extract(run, client)
     run_shape(run)
-    return {feed: read_frame(folder.rows(feed)) for feed in feeds}
+    rows = {feed: read_frame(folder.rows(feed)) for feed in feeds}
+    for part in ("extract", "shape", "stages"):
+        remove_tree(root / part)
+    return rows
