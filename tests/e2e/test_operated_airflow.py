@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from real_airflow import Stage, until
 from include.local.airflow import LocalAirflow
 from include.local.environment import STORAGE
 from include.local.sandbox import running_sandbox
+
+pytestmark = pytest.mark.timeout(900)
 
 DEVICES = "iru_devices"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,6 +71,19 @@ class Operated(Stage):
         path = f"/dags/{DEVICES}/dagRuns?state=running&state=queued"
         until(lambda: not self.airflow.client.call("GET", path)["dag_runs"], "all runs to end", within_s=180)
 
+    def told(self, line: str) -> bool:
+        """Say whether the notifier of the settings has written a line."""
+        file = self.home / "told.txt"
+        return file.exists() and line in file.read_text().splitlines()
+
+    def busy(self) -> list[psutil.Process]:
+        """Return the processes of tasks that are at work."""
+        found = []
+        for worker in self.scheduler().children():
+            with suppress(psutil.NoSuchProcess):
+                found += [task for task in worker.children() if task.status() != psutil.STATUS_ZOMBIE]
+        return found
+
     def ended(self, run_id: str, dag_id: str = DEVICES) -> str:
         """Return how a run ended, "" while it goes on."""
         return self._ended(dag_id, run_id)
@@ -95,6 +111,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         "IRU_SERVICENOW_APPS_SCHEDULE": "none",
         "IRU_SERVICENOW_RETRY_DELAY_S": "2",
         "IRU_SERVICENOW_NOTIFY": json.dumps(told),
+        "IRU_SERVICENOW_DEADLINE_MIN": "1",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
@@ -121,7 +138,7 @@ def test_a_change_in_iru_is_carried_by_a_run_of_its_own(operated: Operated) -> N
     """A device that loses its user reaches ServiceNow without anybody triggering, and no other device is fetched."""
     before = {run["dag_run_id"] for run in operated.runs()}
     operated.iru("PATCH", f"devices/{operated.assigned()[0]}", json={"user": None})
-    until(lambda: {run["dag_run_id"] for run in operated.runs()} - before, "a run for the change", within_s=120)
+    until(lambda: {run["dag_run_id"] for run in operated.runs()} - before, "a run for the change", within_s=240)
     [run] = [run for run in operated.runs() if run["dag_run_id"] not in before]
     assert run["state"] == "success"
     counts = operated.report(run["dag_run_id"])["feeds"]["computer"]
@@ -134,7 +151,7 @@ def test_a_change_while_the_triggerer_is_down_is_carried_once(operated: Operated
     psutil.Process(operated.airflow.process_id("triggerer")).send_signal(signal.SIGKILL)
     operated.iru("PATCH", f"devices/{operated.assigned()[0]}", json={"user": None})
     operated.airflow.restart("triggerer")
-    until(lambda: {run["dag_run_id"] for run in operated.runs()} - before, "a run for the change", within_s=240)
+    until(lambda: {run["dag_run_id"] for run in operated.runs()} - before, "a run for the change", within_s=400)
     operated.quiet()
     fresh = [operated.report(run["dag_run_id"]) for run in operated.runs() if run["dag_run_id"] not in before]
     assert sum(report["feeds"]["computer"]["updated"] for report in fresh) == 1
@@ -142,9 +159,12 @@ def test_a_change_while_the_triggerer_is_down_is_carried_once(operated: Operated
 
 
 def test_waiting_for_a_transform_holds_no_worker(operated: Operated) -> None:
-    """While ServiceNow's queue takes its time, the load is deferred; a killed triggerer only delays the verdicts."""
+    """While ServiceNow's queue takes its time, the load is deferred; a killed triggerer only delays the verdicts.
+
+    The run takes longer than its deadline, and the notifier of the settings hears of that too.
+    """
     url = f"{operated.sandbox.servicenow_url}/_sandbox/switches"
-    requests.patch(url, json={"transform_pickup_delay_s": 25}, timeout=10).raise_for_status()
+    requests.patch(url, json={"transform_pickup_delay_s": 75}, timeout=10).raise_for_status()
     run_id = operated.airflow.client.trigger(DEVICES, {"full_resend": True, "feeds": ["computer"]})
     try:
         until(
@@ -152,17 +172,17 @@ def test_waiting_for_a_transform_holds_no_worker(operated: Operated) -> None:
             "a deferral",
             within_s=90,
         )
-        at_work = [child for worker in operated.scheduler().children() for child in worker.children()]
-        assert [child for child in at_work if child.status() != psutil.STATUS_ZOMBIE] == []
+        until(lambda: not operated.busy(), "the worker to be free", within_s=20)
         psutil.Process(operated.airflow.process_id("triggerer")).send_signal(signal.SIGKILL)
         operated.airflow.restart("triggerer")
     finally:
         requests.patch(url, json={"transform_pickup_delay_s": 0.1}, timeout=10).raise_for_status()
-    ended = until(partial(operated.ended, run_id), "the run to end", within_s=240)
+    ended = until(partial(operated.ended, run_id), "the run to end", within_s=400)
     assert ended == "success", operated.tried(DEVICES, run_id)
     counts = operated.report(run_id)["feeds"]["computer"]
     assert counts["ignored"] + counts["updated"] == counts["extracted"] - counts["rejected"] > 0
     assert operated.tried(DEVICES, run_id)["load.computer"] == ("success", 1)
+    until(lambda: operated.told(f"late {run_id}"), "the notifier to hear of the deadline", within_s=120)
 
 
 def test_the_pools_are_there(operated: Operated) -> None:
@@ -188,8 +208,7 @@ def test_params_that_contradict_each_other_fail_and_somebody_is_told(operated: O
     run_id = operated.airflow.client.trigger(DEVICES, conf)
     until(lambda: operated.airflow.client.run_state(DEVICES, run_id) == "failed", "the run to fail", within_s=90)
     assert operated.tried(DEVICES, run_id)["prepare"] == ("failed", 1)
-    told = operated.home / "told.txt"
-    until(lambda: told.exists() and f"{DEVICES} {run_id}" in told.read_text(), "the notifier", within_s=60)
+    until(lambda: operated.told(f"failed {run_id}"), "the notifier", within_s=120)
 
 
 @pytest.mark.parametrize(
