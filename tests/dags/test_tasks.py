@@ -1,7 +1,7 @@
 """The tasks of the DAGs, one after the other in this process, over the sandbox."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,34 +18,11 @@ from include.errors import RetryLater, RunUnsafe, SetupWrong
 from include.inventory import run_registry
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import load_mapping
-from include.sandbox.fleet import FleetSpec
-from include.sandbox.serve import Sandbox, SandboxSpec
+from include.sandbox.serve import Sandbox
 from include.storage import read_frame
 
 FEEDS = ["computer", "mdm"]
-SWITCHES = {"iru.rate_limit": False, "servicenow.transform_pickup_delay_s": 0.0}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """Start both servers once."""
-    with Sandbox(SandboxSpec(fleet=FleetSpec(devices=4, apps_per_device=1), switches=SWITCHES)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(autouse=True)
-def _installation(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Define connections and settings in the environment; every test has a storage root and a ledger of its own."""
-    servicenow = sandbox.servicenow
-    extra = {"client_id": servicenow.client_id, "client_secret": servicenow.client_secret}
-    iru = {"conn_type": "iru", "host": sandbox.iru.url, "password": sandbox.iru.token}
-    instance = {
-        "conn_type": "servicenow", "host": servicenow.url, "login": servicenow.username,
-        "password": servicenow.password, "extra": extra,
-    }  # fmt: skip
-    monkeypatch.setenv("AIRFLOW_CONN_IRU_DEFAULT", json.dumps(iru))
-    monkeypatch.setenv("AIRFLOW_CONN_SERVICENOW_DEFAULT", json.dumps(instance))
-    monkeypatch.setenv("IRU_SERVICENOW_STORAGE", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("installation")
 
 
 @dataclass
@@ -60,13 +37,13 @@ class Instance:
         return self.returned.get(task_ids)
 
 
-def _plan(run_id: str = "r1", **params: Any) -> dict[str, str]:
+def plan(run_id: str = "r1", **params: Any) -> dict[str, str]:
     """Run the tasks up to the plan."""
     folder = tasks.prepare.function("devices", FEEDS, "", params=params, ti=Instance(), run_id=run_id)
     return tasks.plan.function(tasks.shape.function(tasks.extract.function(folder)))
 
 
-def _load(frames: Mapping[str, str]) -> dict[str, Any]:
+def load(frames: Mapping[str, str]) -> dict[str, Any]:
     """Run the load tasks as the DAG wires them."""
     returned = {}
     for feed in load_mapping().of_source("devices"):
@@ -77,7 +54,8 @@ def _load(frames: Mapping[str, str]) -> dict[str, Any]:
     return returned
 
 
-def _settle(planned: Mapping[str, str], returned: Mapping[str, Any], run_id: str = "r1") -> dict[str, Any]:
+def settle(planned: Mapping[str, str], returned: Mapping[str, Any], run_id: str = "r1") -> dict[str, Any]:
+    """Run the last task."""
     instance = Instance(returned=dict(returned))
     return tasks.settle.function(
         planned["folder"], {feed: f"load.{feed}" for feed in FEEDS}, ti=instance, run_id=run_id
@@ -93,53 +71,54 @@ def _requests(sandbox: Sandbox) -> int:
 
 def test_what_arrived_is_in_the_ledger_of_this_tenant_and_instance(sandbox: Sandbox, tmp_path: Path) -> None:
     """After a run the ledger holds its rows under both base URLs, and the next run has nothing to load."""
-    planned = _plan()
+    planned = plan()
     assert all(planned.values())
-    told = _settle(planned, _load(planned))
+    told = settle(planned, load(planned))
     assert told["feeds"]["computer"]["extracted"] == 4
     book = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite", Pair(sandbox.iru.url, sandbox.servicenow.url))
     assert len(book.read("computer")) == len(book.read("mdm")) == 4
-    again = _plan("r2")
+    again = plan("r2")
     assert {feed: again[feed] for feed in FEEDS} == {"computer": "", "mdm": ""}
 
 
 def test_the_report_counts_the_requests_of_the_load_tasks(sandbox: Sandbox) -> None:
     """A person sees what a run cost both services, the load tasks included."""
     before = _requests(sandbox)
-    planned = _plan(full_resend=True)
-    told = _settle(planned, _load(planned))
+    planned = plan(full_resend=True)
+    told = settle(planned, load(planned))
     assert sum(told["requests"].values()) == _requests(sandbox) - before
 
 
 def test_plan_mode_gives_the_load_tasks_nothing(sandbox: Sandbox) -> None:
     """What plan mode would send is in the run's folder, and no load task hears of it."""
-    planned = _plan(mode="plan", full_resend=True)
+    planned = plan(mode="plan", full_resend=True)
     assert {feed: planned[feed] for feed in FEEDS} == {"computer": "", "mdm": ""}
-    assert _settle(planned, _load(planned))["feeds"]["computer"]["held"] == 4
+    assert settle(planned, load(planned))["feeds"]["computer"]["held"] == 4
 
 
 def test_a_feed_that_was_not_chosen_is_not_loaded() -> None:
     """With one feed chosen, the other's load task has nothing to do."""
-    planned = _plan(feeds=["computer"], full_resend=True)
+    planned = plan(feeds=["computer"], full_resend=True)
     assert planned["computer"]
     assert planned["mdm"] == ""
 
 
 def test_rows_that_were_not_sent_fail_settle_for_good() -> None:
     """A load task that failed leaves no result; settle says so, and trying it again would not help."""
-    planned = _plan(full_resend=True)
+    planned = plan(full_resend=True)
     with pytest.raises(AirflowFailException, match="8 planned rows"):
-        _settle(planned, {})
+        settle(planned, {})
 
 
-def _prepare(run_id: str = "r1", **params: Any) -> str:
+def prepare(run_id: str = "r1", **params: Any) -> str:
+    """Run the first task."""
     return tasks.prepare.function("devices", FEEDS, "", params=params, ti=Instance(), run_id=run_id)
 
 
 def _settle_early(folder: str, run_id: str = "r1") -> dict[str, Any]:
     """Run settle after a run that never came to its load, and return the report that it left."""
     with pytest.raises(AirflowFailException):
-        _settle({"folder": folder}, {}, run_id)
+        settle({"folder": folder}, {}, run_id)
     return json.loads((Path(folder.removeprefix("file://")) / "report.json").read_bytes())
 
 
@@ -149,7 +128,7 @@ def _counts(report: Mapping[str, Any], feed: str = "computer") -> dict[str, int]
 
 def test_a_run_whose_extract_failed_leaves_a_report(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """With nothing fetched there is nothing to count; the report says which stage failed and why."""
-    folder = _prepare()
+    folder = prepare()
     iru = {"conn_type": "iru", "host": sandbox.iru.url, "password": "expired"}
     monkeypatch.setenv("AIRFLOW_CONN_IRU_DEFAULT", json.dumps(iru))
     with pytest.raises(SetupWrong):
@@ -163,13 +142,13 @@ def test_a_run_whose_extract_failed_leaves_a_report(sandbox: Sandbox, monkeypatc
 
 def test_a_run_that_was_killed_in_shape_leaves_a_report() -> None:
     """A stage that could say nothing any more is named all the same."""
-    folder = tasks.extract.function(_prepare())
+    folder = tasks.extract.function(prepare())
     assert _settle_early(folder)["failed"] == "shape: it did not come to its end (killed, or not started)."
 
 
 def test_a_run_whose_plan_failed_counts_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are not known to have been sent are held, for the stage that failed."""
-    folder = tasks.shape.function(tasks.extract.function(_prepare()))
+    folder = tasks.shape.function(tasks.extract.function(prepare()))
     monkeypatch.setattr(tasks, "run_plan", _failing)
     with pytest.raises(RetryLater):
         tasks.plan.function(folder)
@@ -185,7 +164,7 @@ def _failing(*_: Any, **__: Any) -> None:
 
 def test_a_load_that_failed_says_why_in_the_report(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report of a failed load holds ServiceNow's reason, and the rows are held."""
-    planned = _plan()
+    planned = plan()
     servicenow = sandbox.servicenow
     extra = {"client_id": servicenow.client_id, "client_secret": "wrong"}
     monkeypatch.setenv(
@@ -193,7 +172,7 @@ def test_a_load_that_failed_says_why_in_the_report(sandbox: Sandbox, monkeypatch
         json.dumps({"conn_type": "servicenow", "host": servicenow.url, "login": "u", "password": "p", "extra": extra}),
     )
     with pytest.raises(SetupWrong):
-        _feed_load(planned, "computer").execute({})
+        feed_load(planned, "computer").execute({})
     report = _settle_early(planned["folder"])
     assert "8 planned rows have no verdict" in report["failed"]
     assert "load.computer: " in report["failed"]
@@ -201,34 +180,35 @@ def test_a_load_that_failed_says_why_in_the_report(sandbox: Sandbox, monkeypatch
     assert report["details"]["computer"]["held_because"] == {"not sent, or not answered for yet": 4}
 
 
-def _feed_load(planned: Mapping[str, str], feed: str) -> FeedLoadOperator:
+def feed_load(planned: Mapping[str, str], feed: str, **options: Any) -> FeedLoadOperator:
+    """Return the load task of a feed."""
     found = load_mapping().feeds[feed]
     return FeedLoadOperator(
         task_id=feed, feed=feed, folder_uri=planned["folder"], staging_table=found.staging_table,
-        frame_uri=planned[feed], key_columns=found.key,
+        frame_uri=planned[feed], key_columns=found.key, **options,
     )  # fmt: skip
 
 
 def test_a_second_run_waits_until_the_first_has_settled() -> None:
     """Two runs at once could send the same rows twice; the second is told which run it waits for."""
-    planned = _plan("r1")
+    planned = plan("r1")
     with pytest.raises(RetryLater, match="Run r1 is under way") as caught:
-        _prepare("r2")
+        prepare("r2")
     assert caught.value.after_s is None, "Airflow waits as it is set up to"
-    _settle(planned, _load(planned), "r1")
-    _prepare("r2")
+    settle(planned, load(planned), "r1")
+    prepare("r2")
 
 
 def test_a_run_that_was_taken_over_sends_nothing_more_and_still_reports(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A load that comes back late is stopped before its first request; its run's rows are counted as held."""
-    planned = _plan("r1", full_resend=True)
+    planned = plan("r1", full_resend=True)
     monkeypatch.setattr(run_registry, "BETWEEN_STAGES", timedelta(0))
-    _prepare("r2")
+    prepare("r2")
     before = _requests(sandbox)
     with pytest.raises(RunUnsafe, match="run r2 has begun"):
-        _feed_load(planned, "computer").execute({})
+        feed_load(planned, "computer").execute({})
     assert _requests(sandbox) == before
     report = _settle_early(planned["folder"], "r1")
     assert report["failed"].startswith("Run r2 has taken this one over.")
@@ -237,10 +217,10 @@ def test_a_run_that_was_taken_over_sends_nothing_more_and_still_reports(
 
 def test_a_killed_runs_rows_are_settled_before_the_next_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A run that died after its load costs no resend: the next one takes its verdicts, and writes its report."""
-    planned = _plan("r1", full_resend=True)
-    _load(planned)
+    planned = plan("r1", full_resend=True)
+    load(planned)
     monkeypatch.setattr(run_registry, "BETWEEN_STAGES", timedelta(0))
-    again = _plan("r2")
+    again = plan("r2")
     assert {feed: again[feed] for feed in FEEDS} == {"computer": "", "mdm": ""}
     report = json.loads((tmp_path / "runs/iru_devices/r1/report.json").read_bytes())
     assert "run r2 took care" in report["failed"]
@@ -249,10 +229,10 @@ def test_a_killed_runs_rows_are_settled_before_the_next_plan(monkeypatch: pytest
 
 def test_a_guard_stops_the_run_in_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """The installation's limits reach the plan, and the run's report names the guard."""
-    planned = _plan("r1")
-    _settle(planned, _load(planned), "r1")
+    planned = plan("r1")
+    settle(planned, load(planned), "r1")
     monkeypatch.setenv("IRU_SERVICENOW_GUARDS", "many_rejects=0,floor_rows=0,shrunk_source=0")
-    folder = tasks.shape.function(tasks.extract.function(_prepare("r2", device_families=["iPad"])))
+    folder = tasks.shape.function(tasks.extract.function(prepare("r2", device_families=["iPad"])))
     assert tasks.plan.function(folder)
     seen = Path(folder.removeprefix("file://")) / "shape/computer/seen.parquet"
     read_frame(seen).head(1).to_parquet(seen)
@@ -265,11 +245,11 @@ def test_a_guard_stops_the_run_in_its_plan(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_report_tells_what_was_tried_again(sandbox: Sandbox) -> None:
     """Retries and waiting are counted by service beside the requests, those of the load tasks included."""
-    planned = _plan()
-    returned = _load(planned)
+    planned = plan()
+    returned = load(planned)
     returned["load.computer"] |= {"retries": 2, "waited_s": 1.25}
     returned["load.mdm"] |= {"retries": 1, "waited_s": 0.5}
-    _settle(planned, returned)
+    settle(planned, returned)
     report = json.loads((Path(planned["folder"].removeprefix("file://")) / "report.json").read_bytes())
     assert report["retries"] == {"iru": 0, "servicenow": 3}
     assert report["waited_s"] == {"iru": 0, "servicenow": 1.8}
@@ -280,7 +260,7 @@ def test_an_own_mapping_is_used_by_every_stage(monkeypatch: pytest.MonkeyPatch, 
     own = tmp_path / "mapping.toml"
     own.write_text("[feeds.computer.columns]\nos_version = false\n")
     monkeypatch.setenv("IRU_SERVICENOW_MAPPING", str(own))
-    assert "os_version" not in read_frame(Path(_plan()["computer"].removeprefix("file://")))
+    assert "os_version" not in read_frame(Path(plan()["computer"].removeprefix("file://")))
 
 
 @pytest.mark.parametrize(
