@@ -24,9 +24,9 @@ The run's files lie under `<storage root>/runs/iru_apps/<run id>/`; the table in
 
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
-from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
-from iru_servicenow.wiring import alarms, default_args, load_tasks, params, reads, stage
+from iru_servicenow.wiring import alarms, common, load_tasks, params, reads
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -42,26 +42,20 @@ def build(settings: Settings) -> DAG:
         dag_display_name=settings.titled("Iru applications → ServiceNow"),
         description="Installed applications and their usage from Iru Endpoint into ServiceNow's software installs",
         schedule=settings.apps_schedule,
-        start_date=START_DATE,
-        catchup=False,
-        max_active_runs=1,
         params=params(names, settings, devices=False),
-        default_args=default_args(settings),
+        **common(settings),
         doc_md=__doc__,
         **alarms(settings),
         tags=["iru", "servicenow", "apps", *settings.tags],
     )
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
-
-        has_sam_pro = tasks.require_sam_pro.override(**stage("require_sam_pro"))(settings.pair, names)
-        folder = tasks.prepare.override(**stage("prepare"))("apps", names, settings.pair)
-        pages = tasks.extract.override(**stage("extract"), **reads("apps", settings))(folder)
-        rows = tasks.shape.override(**stage("shape"))(pages)
-        planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
+        has_sam_pro = tasks.require_sam_pro(settings.pair, names)
+        folder = tasks.prepare("apps", names, settings.pair)
+        pages = tasks.extract.override(**reads("apps", settings))(folder)
+        planned = link(tasks.plan(tasks.shape(pages)), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settle = tasks.settle.override(**stage("settle"))
-        settled = link(settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settled = link(tasks.settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
         has_sam_pro >> folder
         planned >> loads >> settled
 

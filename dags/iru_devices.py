@@ -24,10 +24,10 @@ triggerer's log says what the watcher waits for; the next full run carries every
 
 from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
-from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
 from iru_servicenow.watch import devices_schedule
-from iru_servicenow.wiring import alarms, default_args, load_tasks, params, reads, stage
+from iru_servicenow.wiring import alarms, common, load_tasks, params, reads
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -43,25 +43,19 @@ def build(settings: Settings) -> DAG:
         dag_display_name=settings.titled("Iru devices → ServiceNow"),
         description="Apple devices from Iru Endpoint into ServiceNow's computers and MDM records",
         schedule=devices_schedule(settings),
-        start_date=START_DATE,
-        catchup=False,
-        max_active_runs=1,
         params=params(names, settings, devices=True),
-        default_args=default_args(settings),
+        **common(settings),
         doc_md=__doc__,
         **alarms(settings),
         tags=["iru", "servicenow", "devices", *settings.tags],
     )
     def flow() -> None:
         """Extract, shape, plan, load each feed, settle."""
-
-        folder = tasks.prepare.override(**stage("prepare"))("devices", names, settings.pair)
-        pages = tasks.extract.override(**stage("extract"), **reads("devices", settings))(folder)
-        rows = tasks.shape.override(**stage("shape"))(pages)
-        planned = link(tasks.plan.override(**stage("plan"))(rows), PLAN)
+        folder = tasks.prepare("devices", names, settings.pair)
+        pages = tasks.extract.override(**reads("devices", settings))(folder)
+        planned = link(tasks.plan(tasks.shape(pages)), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settle = tasks.settle.override(**stage("settle"))
-        settled = link(settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settled = link(tasks.settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
         planned >> loads >> settled
 
     return flow()

@@ -20,9 +20,9 @@ The table also lies in the run's folder, as `preflight.json` and `preflight.html
 
 from airflow.sdk import DAG, dag
 from iru_servicenow import preflight
-from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import PREFLIGHT, link
-from iru_servicenow.wiring import default_args
+from iru_servicenow.wiring import common
 
 from include.inventory.settings import Settings
 
@@ -35,11 +35,8 @@ def build(settings: Settings) -> DAG:
         dag_display_name=settings.titled("Set-up check: Iru → ServiceNow"),
         description="Whether token, account, staging tables and transform maps are ready; nothing is written",
         schedule=None,
-        start_date=START_DATE,
-        catchup=False,
-        max_active_runs=1,
         params=preflight.PARAMS,
-        default_args=default_args(settings),
+        **common(settings),
         doc_md=__doc__,
         tags=["iru", "servicenow", "set-up", *settings.tags],
     )

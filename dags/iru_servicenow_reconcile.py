@@ -25,9 +25,9 @@ row again), or *a person*. Nothing is ever written to ServiceNow's tables or del
 
 from airflow.sdk import DAG, dag
 from iru_servicenow import reconcile
-from iru_servicenow.each_pair import START_DATE, each_pair
+from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import RECONCILE, link
-from iru_servicenow.wiring import alarms, default_args
+from iru_servicenow.wiring import alarms, common
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -42,11 +42,8 @@ def build(settings: Settings) -> DAG:
         dag_display_name=settings.titled("Reconciliation: Iru, ledger, ServiceNow"),
         description="Names every difference between Iru, the ledger and ServiceNow; repairs the ledger by choice",
         schedule=settings.reconcile_schedule,
-        start_date=START_DATE,
-        catchup=False,
-        max_active_runs=1,
         params=reconcile.params(list(feeds)),
-        default_args=default_args(settings),
+        **common(settings),
         doc_md=__doc__,
         **alarms(settings),
         tags=["iru", "servicenow", "set-up", *settings.tags],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from include.detection.cadence import AUDIT_EVERY_S, LONGEST_SWEEP_S, Cadence, backoff_s
+from include.detection.cadence import AUDIT_EVERY_S, Cadence, backoff_s
 from include.detection.fingerprint import fingerprints, watched_fields
 from include.detection.memory import LeaseLost, Memory, Position, Waiting
 from include.errors import AnswerUnusable, PipelineError, RetryLater, SetupWrong
@@ -85,7 +85,6 @@ class Detector:
         if self.now_s() >= self._audit_due_s:
             self._audit_due_s = self.now_s() + (AUDIT_EVERY_S if self._read_audit() else NO_AUDIT_S)
         if self.now_s() >= self._sweep_due_s:
-            self.memory.take_turn(LEASE_S)
             self._changed = self._sweep()
             self._sweep_due_s = self.now_s() + self.cadence.sweep_every_s(self._devices, self._quota())
 
@@ -119,20 +118,21 @@ class Detector:
             log.warning("The audit log is of no use, the list of devices alone tells what changed: %s", error)
             return False
         fresh = [event for event in events if event.event_id not in position.known]
-        changed = {event.target_id for event in fresh if self._is_news(event)}
+        swept_at_s = self.memory.swept_at_s() if fresh else None
+        changed = {event.target_id for event in fresh if self._is_news(event, swept_at_s)}
         self.memory.keep_audit(changed, _after(position, events))
         if changed:
             log.info("The audit log names %d changed devices.", len(changed))
         return True
 
-    def _is_news(self, event: AuditEvent) -> bool:
+    def _is_news(self, event: AuditEvent, swept_at_s: float | None) -> bool:
         """Say whether an event tells of a device that no sweep since can have shown.
 
         That a device was deleted is no news: the scheduled full run alone may conclude that.
         """
         if event.target_type != "device" or event.action == "delete" or not is_device_id(event.target_id):
             return False
-        swept_at_s, at = self.memory.swept_at_s(), _read(event.occurred_at)
+        at = _read(event.occurred_at)
         if swept_at_s is None or at is None:
             return True
         after_s = at.timestamp() - swept_at_s  # whole seconds are all that answers tell of Iru's clock
@@ -158,7 +158,7 @@ class Detector:
         log.warning(
             "Watching Iru for changes pauses for %.0f s (failure %d in a row): %s", wait_s, self._failures, error
         )
-        return Poll(0, min(wait_s, LONGEST_SWEEP_S))
+        return Poll(0, wait_s)
 
     def _connected(self) -> IruClient:
         if self._client is None:

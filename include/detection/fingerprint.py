@@ -1,11 +1,10 @@
 """What of a device's row tells that it has changed: the fields that the mapping reads, and no others."""
 
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from typing import Any
 
-from include.inventory.cells import canonical
 from include.inventory.mapping import FeedMapping
+from include.inventory.plan import row_hash
 from include.inventory.read_sources import flat_device, source_fields
 from include.inventory.source_fields import PRISM_PREFIX
 from include.iru.client import is_device_id
@@ -28,5 +27,5 @@ def fingerprints(rows: Iterable[Mapping[str, Any]], fields: tuple[str, ...]) -> 
         if isinstance(device_id, str) and is_device_id(device_id):
             flat = flat_device(dict(row))
             shown = {name: str(flat[name]) for name in fields if flat.get(name) not in (None, "")}
-            found[device_id] = blake2b(canonical(shown), digest_size=16).hexdigest()
+            found[device_id] = row_hash(shown)
     return found

@@ -96,7 +96,7 @@ class Memory:
             known = self._known(connection)
             changed = sorted(each for each, print_ in seen.items() if known.get(each, ("", 0))[0] != print_)
             first = state is None or state["swept_at_s"] is None
-            self._write_devices(connection, {each: seen[each] for each in changed})
+            write_devices(self._tables, connection, {each: seen[each] for each in changed})
             self._count_misses(connection, known, seen)
             if not first:
                 self._write_pending(connection, changed)
@@ -140,9 +140,6 @@ class Memory:
         for some in batches(again):
             connection.execute(sa.update(DEVICES).where(*of, DEVICES.c.device_id.in_(some)).values(misses=0))
         connection.execute(sa.delete(DEVICES).where(*of, DEVICES.c.misses >= FORGOTTEN_AFTER_MISSES))
-
-    def _write_devices(self, connection: sa.Connection, seen: Mapping[str, str]) -> None:
-        write_devices(self._tables, connection, seen)
 
     def _write_pending(self, connection: sa.Connection, changed: Collection[str]) -> None:
         rows = [

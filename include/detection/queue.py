@@ -32,9 +32,10 @@ class Queue:
         claims again gets what it had, and more.
         """
         with storage_failures(), self._tables.engine.begin() as connection:
-            connection.execute(sa.update(PENDING).where(*self._tables.of(PENDING)).values(claimed_by=run_id))
-            mine = sa.select(PENDING.c.device_id).where(*self._tables.of(PENDING)).order_by(PENDING.c.device_id)
-            claimed = tuple(connection.execute(mine).scalars())
+            ours = self._tables.of(PENDING)
+            connection.execute(sa.update(PENDING).where(*ours).values(claimed_by=run_id))
+            mine = sa.select(PENDING.c.device_id).where(*ours, PENDING.c.claimed_by == run_id)
+            claimed = tuple(connection.execute(mine.order_by(PENDING.c.device_id)).scalars())
             self._tables.set_state(connection, fired_at_s=None)
         return claimed
 

@@ -5,23 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.inventory.database import WAIT_S, open_database
+from include.inventory.database import WAIT_S, open_database, pair_columns
 from include.inventory.ledger import Pair
 
 _metadata = sa.MetaData()
 
 
-def _pair_columns() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
-        sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
-    ]
-
-
 STATE = sa.Table(
     "watch_state",
     _metadata,
-    *_pair_columns(),
+    *pair_columns(),
     sa.Column("holder", sa.String(100), nullable=False, comment="the watcher that is at work"),
     sa.Column("held_until_s", sa.Float, nullable=False, comment="unix seconds; then another watcher may go on"),
     sa.Column("audit", sa.Text, nullable=False, comment="JSON: position in Iru's audit log"),
@@ -34,7 +27,7 @@ STATE = sa.Table(
 DEVICES = sa.Table(
     "watch_devices",
     _metadata,
-    *_pair_columns(),
+    *pair_columns(),
     sa.Column("device_id", sa.String(64), primary_key=True),
     sa.Column("fingerprint", sa.String(32), nullable=False, comment="of the fields that the mapping reads"),
     sa.Column("misses", sa.Integer, nullable=False, comment="sweeps in a row that did not list it"),
@@ -43,7 +36,7 @@ DEVICES = sa.Table(
 PENDING = sa.Table(
     "watch_pending",
     _metadata,
-    *_pair_columns(),
+    *pair_columns(),
     sa.Column("device_id", sa.String(64), primary_key=True),
     sa.Column("seen_at_s", sa.Float, nullable=False, comment="when the change was noticed, unix seconds"),
     sa.Column("claimed_by", sa.String(250), nullable=False, comment="the run that carries it; empty: none yet"),

@@ -30,6 +30,14 @@ _FAILURES = (
 )
 
 
+def pair_columns() -> list[sa.Column[Any]]:
+    """Return the columns with which every table's key begins: which tenant and which instance a row belongs to."""
+    return [
+        sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
+        sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    ]
+
+
 def open_database(url: str, *tables: sa.Table, wait_s: float = WAIT_S) -> sa.Engine:
     """Open a database with some tables in their present form; a new SQLite file may be read by its owner only.
 

@@ -7,7 +7,7 @@ that lists nothing at all is never taken for a small change.
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 from include.errors import RunUnsafe, SetupWrong
 
@@ -124,6 +124,11 @@ def enforce(findings: Iterable[Finding], *, lifted: Collection[str], stops: bool
 def to_json(findings: Iterable[Finding], lifted: Collection[str]) -> list[Mapping[str, str | bool]]:
     """Return findings as a stage keeps them for the report."""
     return [{"guard": f.guard, "message": f.message, "lifted": f.guard in lifted} for f in findings]
+
+
+def told(finding: Mapping[str, Any]) -> str:
+    """Return a kept finding as a line for people."""
+    return f"Guard {finding['guard']}{' (lifted)' if finding['lifted'] else ''}: {finding['message']}"
 
 
 def _spelled(standing: list[Finding]) -> str:

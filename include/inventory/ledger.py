@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from include.inventory.database import WAIT_S, open_database, storage_failures, upsert
+from include.inventory.database import WAIT_S, open_database, pair_columns, storage_failures, upsert
 
 _BATCH_ROWS = 5000
 _metadata = sa.MetaData()
@@ -20,8 +20,7 @@ _metadata = sa.MetaData()
 _misses = sa.Table(
     "ledger_misses",
     _metadata,
-    sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
-    sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    *pair_columns(),
     sa.Column("feed", sa.String(40), primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("runs", sa.Integer, nullable=False, comment="whole runs in a row that did not list it"),
@@ -31,8 +30,7 @@ _misses = sa.Table(
 _rows = sa.Table(
     "ledger_rows",
     _metadata,
-    sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
-    sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    *pair_columns(),
     sa.Column("feed", sa.String(40), primary_key=True),
     sa.Column("key", sa.Text, primary_key=True, comment="key columns, case folded"),
     sa.Column("row_hash", sa.String(32), comment="of the payload that ServiceNow confirmed; null when it never did"),
@@ -108,7 +106,7 @@ class Ledger:
 
         Keys that are not named are no longer missed. A run without a name is not kept, only added to the answer.
         """
-        mine = (_misses.c.source == self._pair.source, _misses.c.target == self._pair.target, _misses.c.feed == feed)
+        mine = self._of(feed, _misses)
         with storage_failures(), self._engine.begin() as connection:
             found = connection.execute(sa.select(_misses.c.key, _misses.c.runs, _misses.c.last_run).where(*mine))
             before = {key: (runs, last_run) for key, runs, last_run in found}
@@ -124,8 +122,8 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _of(self, feed: str) -> Sequence[sa.ColumnElement[bool]]:
-        return (_rows.c.source == self._pair.source, _rows.c.target == self._pair.target, _rows.c.feed == feed)
+    def _of(self, feed: str, table: sa.Table = _rows) -> Sequence[sa.ColumnElement[bool]]:
+        return [table.c[name] == value for name, value in self._values_of(feed).items()]
 
     def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
         return self._values_of(feed) | asdict(entry)

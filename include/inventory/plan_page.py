@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import pandas as pd
-
+from include.inventory.guards import told
 from include.inventory.mapping import Feed
 from include.inventory.page import counted, heading, note, page, table
 from include.inventory.run import Run
@@ -27,7 +26,7 @@ def write_plan_page(run: Run) -> None:
 
 def _guards(run: Run) -> Iterator[str]:
     for found in run.folder.told_by("plan").get("guards", ()):
-        yield note(f"Guard {found['guard']}{' (lifted)' if found['lifted'] else ''}: {found['message']}", bad=True)
+        yield note(told(found), bad=True)
 
 
 def _feed(run: Run, feed: Feed) -> Iterator[str]:
@@ -56,16 +55,14 @@ def _changes(run: Run, feed: Feed) -> Iterator[str]:
         return
     shown = changes.head(MOST_CHANGES)
     if len(shown) < len(changes):
-        yield note(f"The first {len(shown):,} of {len(changes):,} changed fields; all are in {_file(feed)}.")
+        yield note(
+            f"The first {len(shown):,} of {len(changes):,} changed fields; all are in plan/{feed.name}/changes.parquet."
+        )
     rows = shown[["key", "action", "column", "before", "after"]].itertuples(index=False)
     yield table(_COLUMNS, [[_short(cell) for cell in row] for row in rows])
 
 
-def _file(feed: Feed) -> str:
-    return f"plan/{feed.name}/changes.parquet"
-
-
 def _short(cell: object) -> str | None:
-    if not isinstance(cell, str) or pd.isna(cell):
+    if not isinstance(cell, str):
         return None
     return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}…"

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from include.inventory.guards import told
 from include.inventory.settle import COUNTS
 from include.privacy import masked
 
@@ -63,8 +64,8 @@ class Report:
             "guards": [dict(guard) for guard in self.guards],
             "details": {name: _bounded_all(feed.details) for name, feed in self.feeds.items() if feed.details},
         }
-        told = {"usage": dict(self.usage)} if self.usage else {}
-        return report | told | ({"failed": self.failed} if self.failed else {})
+        usage = {"usage": dict(self.usage)} if self.usage else {}
+        return report | usage | ({"failed": self.failed} if self.failed else {})
 
     def to_text(self) -> str:
         """Return the report as a table for a task's log; values that messages repeat are masked."""
@@ -77,7 +78,7 @@ class Report:
             table.add_row(name, *(str(feed.counts[count]) for count in shown))
         asked = ", ".join(f"{n} to {service}" for service, n in self.requests.items())
         title = f"{self.dag_id} · {self.mode} · {self.run_id}"
-        return "\n".join([title, _rendered(table), f"Requests: {asked}.{self._waits()}", *self._notes()])
+        return "\n".join([title, rendered(table), f"Requests: {asked}.{self._waits()}", *self._notes()])
 
     def _waits(self) -> str:
         tried = ", ".join(f"{n} to {service}" for service, n in self.retries.items() if n)
@@ -89,10 +90,10 @@ class Report:
                 if value:
                     yield f"{name}: {what.replace('_', ' ')}: {_spelled(value, own=what in _WITHOUT_CONTENT)}"
         for guard in self.guards:
-            yield f"Guard {guard['guard']}{' (lifted)' if guard['lifted'] else ''}: {guard['message']}"
+            yield told(guard)
         if self.usage:
-            told = ", ".join(f"{what} {n}" for what, n in self.usage.items())
-            yield f"Usage: {told.replace('_', ' ')}"
+            usage = ", ".join(f"{what} {n}" for what, n in self.usage.items())
+            yield f"Usage: {usage.replace('_', ' ')}"
         if self.failed:
             yield fill(f"FAILED: {self.failed}", _MESSAGE_WIDTH, break_long_words=False, break_on_hyphens=False)
 
@@ -130,7 +131,8 @@ def _bounded(counts: Mapping[str, int], most: int) -> dict[str, int]:
     return dict(ordered[:most]) | {_OTHERS: sum(n for _, n in ordered[most:])}
 
 
-def _rendered(table: Table) -> str:
+def rendered(table: Table) -> str:
+    """Return a table as text for a task's log."""
     console = Console(file=StringIO(), width=_LOG_WIDTH, color_system=None)
     with console.capture() as capture:
         console.print(table)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from include.inventory.guards import told
 from include.inventory.page import counted, heading, note, page, table
 from include.inventory.report import Report
 from include.inventory.settle import COUNTS
@@ -18,7 +19,7 @@ def _parts(report: Report) -> Iterator[str]:
     if report.failed:
         yield note(f"Failed: {report.failed}", bad=True)
     for guard in report.guards:
-        yield note(f"Guard {guard['guard']}{' (lifted)' if guard['lifted'] else ''}: {guard['message']}", bad=True)
+        yield note(told(guard), bad=True)
     yield table(("feed", *COUNTS), [(name, *(feed.counts[n] for n in COUNTS)) for name, feed in report.feeds.items()])
     yield note("extracted is the sum of all others but removed: rows that were sent because Iru no longer lists them.")
     asked = {f"requests to {name}": n for name, n in report.requests.items()}

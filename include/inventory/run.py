@@ -1,6 +1,6 @@
 """What all stages of one run share, and the services that planning may ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -77,7 +77,7 @@ class Run:
     @staticmethod
     def pair_of(root: StoragePath) -> str:
         """Return the name of the pair that the run of a folder works for."""
-        return str(read_json(RunFolder(root).about).get("pair_name", ""))  # none in folders of the first release
+        return _pair_in(read_json(RunFolder(root).about))
 
     def rows_to_send(self, feed: str) -> int:
         """Return how many rows of a feed the plan sends."""
@@ -90,7 +90,7 @@ class Run:
         told = read_json(folder.about)
         params = RunParams.from_json(told["params"])
         changed = tuple(read_json(folder.scope)) if folder.scope.exists() else None
-        return cls(told["source"], params, mapping, folder, rules, cls.pair_of(root), changed)
+        return cls(told["source"], params, mapping, folder, rules, _pair_in(told), changed)
 
     @property
     def triggered(self) -> bool:
@@ -103,6 +103,10 @@ class Run:
         told: dict[str, Any] = {"pair": list(pair), "dag_id": dag_id, "run_id": run_id, "triggered": triggered}
         told |= {"began_at": datetime.now(UTC).isoformat(timespec="seconds")}
         write_json(self.folder.about, asked | told)
+
+
+def _pair_in(about: Mapping[str, Any]) -> str:
+    return str(about.get("pair_name", ""))  # none in folders of the first release
 
 
 class Services:

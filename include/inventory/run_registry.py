@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.errors import RetryLater, RunUnsafe
-from include.inventory.database import WAIT_S, open_database, storage_failures
+from include.inventory.database import WAIT_S, open_database, pair_columns, storage_failures
 from include.inventory.ledger import Pair
 from include.inventory.processes import Process, is_alive, this_process
 
@@ -27,8 +27,7 @@ _TIME = "%Y-%m-%d %H:%M:%S.%f"
 _runs = sa.Table(
     "ledger_runs",
     sa.MetaData(),
-    sa.Column("source", sa.String(200), primary_key=True, comment="base URL of the Iru tenant"),
-    sa.Column("target", sa.String(200), primary_key=True, comment="base URL of the ServiceNow instance"),
+    *pair_columns(),
     sa.Column("name", sa.String(40), primary_key=True, comment="the flow: devices or apps"),
     sa.Column("run_id", sa.String(250), primary_key=True),
     sa.Column("folder", sa.Text, nullable=False),

@@ -91,24 +91,29 @@ class Settings:
             apps_schedule=read_schedule(values.get("APPS_SCHEDULE", "0 2 * * *"), setting=f"{PREFIX}APPS_SCHEDULE"),
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
-            max_attempts=_positive("MAX_ATTEMPTS", values.get("MAX_ATTEMPTS", "") or str(MAX_ATTEMPTS)),
+            max_attempts=_whole(values, "MAX_ATTEMPTS", MAX_ATTEMPTS, least=1),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
-            retry_delay_s=_positive("RETRY_DELAY_S", values.get("RETRY_DELAY_S", "") or str(RETRY_DELAY_S)),
+            retry_delay_s=_whole(values, "RETRY_DELAY_S", RETRY_DELAY_S, least=1),
             reconcile_schedule=read_schedule(
                 values.get("RECONCILE_SCHEDULE", "0 4 * * 0"), setting=f"{PREFIX}RECONCILE_SCHEDULE"
             ),
             retention=Retention(
-                _whole("KEEP_FILES_DAYS", values.get("KEEP_FILES_DAYS", "") or str(Retention().files_days)),
-                _whole("KEEP_REPORTS_DAYS", values.get("KEEP_REPORTS_DAYS", "") or str(Retention().reports_days)),
+                _whole(values, "KEEP_FILES_DAYS", Retention().files_days, least=0),
+                _whole(values, "KEEP_REPORTS_DAYS", Retention().reports_days, least=0),
             ),
             notify=read_notify(values.get("NOTIFY", ""), setting=f"{PREFIX}NOTIFY"),
-            deadline_min=_whole("DEADLINE_MIN", values.get("DEADLINE_MIN", "") or "0"),
+            deadline_min=_whole(values, "DEADLINE_MIN", 0, least=0),
             watch=_switch("WATCH", values.get("WATCH", "") or "on"),
             watch_share=_share("WATCH_SHARE", values.get("WATCH_SHARE", "") or str(WATCH_SHARE)),
             pair=pair,
             iru_conn_id=values.get("IRU") or IRU_CONN_ID,
             servicenow_conn_id=values.get("SERVICENOW") or SERVICENOW_CONN_ID,
         )
+
+    @property
+    def watches(self) -> bool:
+        """Say whether devices are watched between the full runs."""
+        return self.watch and self.devices_schedule is not None
 
     def named(self, name: str) -> str:
         """Return a name that is this pair's own: of a DAG, a pool or whatever else Airflow keeps by name."""
@@ -161,12 +166,6 @@ def _missing_policy(text: str) -> str:
     return text
 
 
-def _positive(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, at least 1.")
-    return int(text)
-
-
 def _switch(name: str, text: str) -> bool:
     if text.lower() not in ("on", "off"):
         raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be on or off.")
@@ -183,9 +182,10 @@ def _share(name: str, text: str) -> float:
     return share
 
 
-def _whole(name: str, text: str) -> int:
-    if not text.isdecimal():
-        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, 0 or more.")
+def _whole(values: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = values.get(name, "") or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise SetupWrong(f"{PREFIX}{name} is {text!r}; it must be a whole number, at least {least}.")
     return int(text)
 
 

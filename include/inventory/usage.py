@@ -11,7 +11,7 @@ from typing import Any
 from include.errors import AnswerUnusable, PipelineError
 from include.inventory.run import Run, costs_of
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.judge import AccessDenied, NoSuchTable
+from include.servicenow.table_api import Sight, look_at
 from include.servicenow.values import to_count
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,7 @@ def has_sam_pro(client: ServiceNowClient) -> bool:
 
     Raises RetryLater or SetupWrong as every request does.
     """
-    try:
-        client.get(f"table/{INSTALLS}", sysparm_limit=1, sysparm_fields="sys_id")
-    except NoSuchTable:
-        return False
-    except AccessDenied:
-        return True
-    return True
+    return look_at(client, INSTALLS) is not Sight.MISSING
 
 
 def read_usage(client: ServiceNowClient) -> dict[str, Any]:

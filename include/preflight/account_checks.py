@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 
 from include.errors import PipelineError
+from include.inventory.usage import INSTALLS
 from include.preflight.config import read_config
 from include.preflight.finding import Finding, cannot_tell, ok, wrong
 from include.preflight.subject import Subject
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.judge import AccessDenied, NoSuchTable
+from include.servicenow.table_api import Sight, look_at
 from include.servicenow.values import to_count
 
 UTC_ZONES = frozenset({"GMT", "UTC", "Etc/UTC", "Etc/GMT", "Zulu", "UCT", "Etc/UCT", "Universal"})
+
+MOST_RULES = 10
+"""Rate-limit rules that are named."""
 
 _DOCUMENTED = ("import_transformer", "cmdb_read", "rest_api_explorer")
 
@@ -86,13 +90,12 @@ def check_time_zone(subject: Subject) -> Iterator[Finding]:
 def check_sam_pro(subject: Subject) -> Iterator[Finding]:
     """Applications need Software Asset Management Professional."""
     check, question = "servicenow.sam_pro", "Is SAM Pro installed (for applications and usage)?"
-    try:
-        subject.servicenow.get("table/cmdb_sam_sw_install", sysparm_limit=1, sysparm_fields="sys_id")
-    except NoSuchTable:
-        yield wrong(check, question, "No: cmdb_sam_sw_install is no table of this instance.",
-                    "Nothing, if only devices are wanted: iru_apps then skips. Else install SAM Pro.")  # fmt: skip
-    except AccessDenied:
-        yield cannot_tell(check, question, "cmdb_sam_sw_install may not be read.", "Give the account cmdb_read.")
+    sight = look_at(subject.servicenow, INSTALLS)
+    if sight is Sight.MISSING:
+        to_do = "Nothing, if only devices are wanted: iru_apps then skips. Else install SAM Pro."
+        yield wrong(check, question, f"No: {INSTALLS} is no table of this instance.", to_do)
+    elif sight is Sight.DENIED:
+        yield cannot_tell(check, question, f"{INSTALLS} may not be read.", "Give the account cmdb_read.")
     else:
         yield ok(check, question, "Yes.")
 
@@ -106,7 +109,7 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
     if rules is None:
         yield cannot_tell(check, question, "sys_rate_limit_rules may not be read.", "Ask an administrator.")
     else:
-        told = ", ".join(f"{row.get('name')}: {row.get('requests_per_hour')} an hour" for row in rows_of(rules))
+        told = ", ".join(f"{row.get('name')}: {row.get('requests_per_hour')} an hour" for row in rules[:MOST_RULES])
         yield ok(check, question, told or "None is shown.")
     check, question = "servicenow.payload", "How large may a request be?"
     name = "glide.rest.max_content_length"
@@ -121,16 +124,11 @@ def check_limits(subject: Subject) -> Iterator[Finding]:
         yield ok(check, question, f"{size_mb} MB.")
 
 
-def rows_of(rows: list[dict[str, str]], most: int = 10) -> list[dict[str, str]]:
-    """Return the first rows of a table that is shown in one line."""
-    return rows[:most]
-
-
 def _may_read(client: ServiceNowClient, table: str, role: str, why: str, *, needed: bool) -> Finding:
     check, question = f"servicenow.read {table}", f"May the account read {table}? ({why})"
-    try:
-        client.get(f"table/{table}", sysparm_limit=1, sysparm_fields="sys_id")
-    except AccessDenied:
+    sight = look_at(client, table)
+    if sight is not Sight.READABLE:
+        seen = "ServiceNow refuses it (403)." if sight is Sight.DENIED else "There is no such table."
         to_do = f"Give the account the role {role}." if role else "Let the account read the table."
-        return wrong(check, question, "ServiceNow refuses it (403).", to_do, loses_data=needed)
+        return wrong(check, question, seen, to_do, loses_data=needed)
     return ok(check, question, "Yes.")

@@ -9,7 +9,7 @@ from include.preflight.config import read_config
 from include.preflight.finding import Finding, cannot_tell, ok, wrong
 from include.preflight.subject import Subject
 from include.servicenow.dictionary import StagingColumns, default_label, read_staging_columns
-from include.servicenow.judge import AccessDenied, NoSuchTable
+from include.servicenow.table_api import Sight, look_at
 from include.servicenow.transform_maps import read_transform_map
 
 _LOST = "ServiceNow drops what it is sent for it without a word."
@@ -46,12 +46,11 @@ def check_choice(subject: Subject) -> Iterator[Finding]:
 
 def _table(subject: Subject, feed: Feed) -> Finding:
     check, question = f"{feed.name}.table", f"Is there the staging table {feed.staging_table}?"
-    try:
-        subject.servicenow.get(f"table/{feed.staging_table}", sysparm_limit=1, sysparm_fields="sys_id")
-    except NoSuchTable:
+    sight = look_at(subject.servicenow, feed.staging_table)
+    if sight is Sight.MISSING:
         to_do = "Install the Kandji app, or name the instance's own table in the mapping."
         return wrong(check, question, "No.", to_do, loses_data=True)
-    except AccessDenied:
+    if sight is Sight.DENIED:
         to_do = "Give the account the role import_transformer."
         return wrong(check, question, "The account may not read it.", to_do, loses_data=True)
     return ok(check, question, "Yes.")

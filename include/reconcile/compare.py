@@ -1,6 +1,5 @@
 """Name every difference between what Iru lists and what ServiceNow holds, and who mends it."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -131,8 +130,3 @@ def _number(text: str) -> float | None:
         return float(text.replace(",", ""))
     except ValueError:
         return None
-
-
-def parse(payload: object) -> Payload:
-    """Return a ledger's payload; an empty one where there is none."""
-    return dict(json.loads(payload)) if isinstance(payload, str) and payload else {}

@@ -5,15 +5,36 @@ comes back; a page may be short although more rows follow, because access rules 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from include.errors import AnswerUnusable
 from include.servicenow.client import ServiceNowClient
+from include.servicenow.judge import AccessDenied, NoSuchTable
 from include.servicenow.values import to_text
 
 PAGE_ROWS = 1000
 
 Row = dict[str, str]
+
+
+class Sight(StrEnum):
+    """Whether an account sees a table."""
+
+    READABLE = "readable"
+    DENIED = "denied"
+    MISSING = "missing"
+
+
+def look_at(client: ServiceNowClient, table: str) -> Sight:
+    """Ask for one row of a table, and say whether it is there and may be read. Raises as ``client.get`` does."""
+    try:
+        client.get(f"table/{table}", sysparm_limit=1, sysparm_fields="sys_id")
+    except NoSuchTable:
+        return Sight.MISSING
+    except AccessDenied:
+        return Sight.DENIED
+    return Sight.READABLE
 
 
 def iter_rows(client: ServiceNowClient, table: str, *, query: str, fields: Sequence[str]) -> Iterator[Row]:

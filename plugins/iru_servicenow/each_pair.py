@@ -1,15 +1,12 @@
 """One DAG per pair of tenant and instance; a pair whose settings are wrong never takes the others' DAGs away."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from airflow.sdk import DAG, dag, task
 
 from include.errors import SetupWrong
 from include.inventory.settings import Settings, pair_names
-from iru_servicenow.wiring import DEFAULT_ARGS
-
-START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
+from iru_servicenow.wiring import DEFAULT_ARGS, START_DATE
 
 WRONG_SETUP = "wrong set-up"
 """The tag of a DAG whose pair cannot run."""
@@ -22,25 +19,22 @@ _DOC = """### The pair `{pair}` cannot run
 """
 
 
-def each_pair(name: str, build: Callable[[Settings], DAG]) -> dict[str, DAG]:
-    """Return the DAGs of all pairs by id; ``build`` makes one from a pair's settings, its id begins with ``name``.
+def each_pair(name: str, build: Callable[[Settings], DAG]) -> None:
+    """Make the DAGs of all pairs, which Airflow finds by itself; the id of what ``build`` makes begins with ``name``.
 
     The settings of the only pair are an import error when they are wrong, as is a list of pairs that cannot be read.
     Of several pairs, one that is wrong gets a DAG without a schedule that says what to correct, and fails with it.
     """
-    dags: dict[str, DAG] = {}
     for pair in pair_names():
         try:
-            built = build(Settings.of_pair(pair))
+            build(Settings.of_pair(pair))
         except SetupWrong as error:
             if not pair:
                 raise
-            built = _says_why(f"{name}__{pair}", pair, str(error))
-        dags[built.dag_id] = built
-    return dags
+            _say_why(f"{name}__{pair}", pair, str(error))
 
 
-def _says_why(dag_id: str, pair: str, message: str) -> DAG:
+def _say_why(dag_id: str, pair: str, message: str) -> None:
     @dag(
         dag_id=dag_id,
         dag_display_name=f"{dag_id}: {WRONG_SETUP}",
@@ -59,4 +53,4 @@ def _says_why(dag_id: str, pair: str, message: str) -> DAG:
 
         prepare()
 
-    return wrong()
+    wrong()

@@ -32,6 +32,7 @@ HEADERS = {
 """Pages hold what servers said: no script runs on them, whatever gets into them."""
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
+_DOTS = frozenset({".", ".."})
 _RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,250}")
 
 
@@ -54,6 +55,3 @@ def _read(dag_id: str, run_id: str, name: str) -> Response:
         raise HTTPException(404, f"Run {run_id} of {dag_id} has left no {name}, or its files were removed meanwhile.")
     shown = {"Content-Disposition": f'attachment; filename="{name}"'} if FILES[name] == "text/csv" else {}
     return Response(path.read_bytes(), media_type=f"{FILES[name]}; charset=utf-8", headers=HEADERS | shown)
-
-
-_DOTS = frozenset({".", ".."})

@@ -14,7 +14,7 @@ from include.inventory.settings import Settings
 from include.iru.client import IruClient
 from include.preflight.check import check_all
 from include.preflight.finding import failing
-from include.preflight.show import summary, to_html, to_json, to_text
+from include.preflight.show import summary, to_json, to_page, to_text
 from include.preflight.subject import Subject, read_fleet
 from include.storage import write_bytes, write_json
 from iru_servicenow.under_way import iru_hook, servicenow_hook
@@ -52,7 +52,7 @@ def check_set_up(pair_name: str, **context: Any) -> dict[str, Any]:
     )
     findings = check_all(subject)
     write_json(folder.root / "preflight.json", to_json(findings))
-    write_bytes(folder.page("preflight"), to_html(findings).encode())
+    write_bytes(folder.page("preflight"), to_page(findings))
     log.info("\n%s\nPage: %s", to_text(findings), folder.page("preflight"))
     if failing(findings):
         raise AirflowFailException(f"{summary(findings)} The table is in this task's log and in {folder.root}.")

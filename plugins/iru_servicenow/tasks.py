@@ -1,6 +1,7 @@
 """The tasks that both DAGs are made of: each opens its services, runs one stage, and passes on URIs and counts."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath, TriggerRule, task
@@ -45,7 +46,7 @@ TRIGGERED = "asset_triggered"
 """The type of a run that the watcher asked for."""
 
 
-@task
+@task(task_display_name="Has the instance SAM Pro?", execution_timeout=timedelta(minutes=5))
 def require_sam_pro(pair_name: str, feeds: list[str]) -> None:
     """Skip the flow, with the reason, where the instance has no Software Asset Management Professional.
 
@@ -63,7 +64,7 @@ def require_sam_pro(pair_name: str, feeds: list[str]) -> None:
     raise AirflowSkipException(reason)
 
 
-@task
+@task(task_display_name="Prepare: check params and connections", execution_timeout=timedelta(minutes=5))
 def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any) -> str:
     """Check params, settings, mapping and both connections without a request; return the URI of the run's folder.
 
@@ -85,20 +86,21 @@ def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any
     return str(folder.root)
 
 
-@task
+@task(task_display_name="Extract from Iru", execution_timeout=timedelta(hours=2))
 def extract(folder_uri: str, **context: Any) -> str:
     """Fetch the source's pages and keep them as received; a run of changed devices fetches these alone."""
     with under_way(folder_uri, "extract") as run:
         settings = settings_of(run)
-        queue = changes(settings)
-        run = take_changes(run, queue, run_id(run))
+        queue = changes(settings) if settings.watches else None
+        run = take_changes(run, queue, run_id(run)) if queue else run
         run_extract(run, iru_hook(settings).get_conn())
-        note_seen(run, queue)
+        if queue:
+            note_seen(run, queue)
         tell_inventory(context, inventory(run.source, settings), run.folder.told_by("extract")["collections"])
     return folder_uri
 
 
-@task
+@task(task_display_name="Shape and validate", execution_timeout=timedelta(hours=1))
 def shape(folder_uri: str) -> str:
     """Validate the rows and turn them into staging frames."""
     with under_way(folder_uri, "shape") as run:
@@ -106,7 +108,7 @@ def shape(folder_uri: str) -> str:
     return folder_uri
 
 
-@task
+@task(task_display_name="Plan: compare with the ledger", execution_timeout=timedelta(hours=1))
 def plan(folder_uri: str) -> dict[str, str]:
     """Compare with the ledger; return the run's folder and, by feed, the frame to send (empty: nothing to send).
 
@@ -128,7 +130,11 @@ def plan(folder_uri: str) -> dict[str, str]:
     return {"folder": folder_uri} | frames
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+@task(
+    task_display_name="Settle: verdicts and report",
+    execution_timeout=timedelta(hours=1),
+    trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+)
 def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, Any]:
     """Take the verdicts into the ledger, write the report, and fail when a stage did or a planned row was not sent.
 
@@ -143,10 +149,11 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     note_usage(run, servicenow_hook(settings).get_conn, results)
     report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=own_id)
     runs.release(own_id)
-    settle_changes(run, changes(settings), own_id, failed=bool(report.failed))
+    log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
+    if settings.watches:
+        settle_changes(run, changes(settings), own_id, failed=bool(report.failed))
     send_metrics(report, pair=settings.pair)
     _clean_up(run, runs, settings)
-    log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     if report.failed:
         raise AirflowFailException(report.failed)
     summary = report.to_json()

@@ -10,7 +10,7 @@ Schedule = AssetOrTimeSchedule | str | None
 
 def devices_schedule(settings: Settings) -> Schedule:
     """Return the schedule of a pair's device flow; without a cron, or with watching switched off, only what is left."""
-    if settings.devices_schedule is None or not settings.watch:
+    if settings.devices_schedule is None or not settings.watches:
         return settings.devices_schedule
     return AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(settings.devices_schedule, timezone="UTC"), assets=[device_changes(settings)]

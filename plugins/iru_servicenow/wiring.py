@@ -1,7 +1,7 @@
 """What both DAG files share: params with their forms, retry rules, and one load task per feed."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param, TaskGroup, XComArg
@@ -28,20 +28,18 @@ DEFAULT_ARGS: dict[str, Any] = {
 LOAD_TIMEOUT = timedelta(hours=2)
 """Of one stay in a worker: waiting for transforms takes place elsewhere."""
 
-STAGES = {
-    "require_sam_pro": ("Has the instance SAM Pro?", timedelta(minutes=5)),
-    "prepare": ("Prepare: check params and connections", timedelta(minutes=5)),
-    "extract": ("Extract from Iru", timedelta(hours=2)),
-    "shape": ("Shape and validate", timedelta(hours=1)),
-    "plan": ("Plan: compare with the ledger", timedelta(hours=1)),
-    "settle": ("Settle: verdicts and report", timedelta(hours=1)),
-}
-"""Title and time-out of every stage but the loads."""
+START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def default_args(settings: Settings) -> dict[str, Any]:
-    """Return what holds for every task of a DAG."""
-    return DEFAULT_ARGS | {"retry_delay": timedelta(seconds=settings.retry_delay_s)}
+def common(settings: Settings) -> dict[str, Any]:
+    """Return what every DAG of a pair has in common."""
+    retry_delay = timedelta(seconds=settings.retry_delay_s)
+    return {
+        "start_date": START_DATE,
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": DEFAULT_ARGS | {"retry_delay": retry_delay},
+    }
 
 
 def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[str, Param]:
@@ -82,12 +80,6 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
             "word all.",
         ),
     }
-
-
-def stage(name: str) -> dict[str, Any]:
-    """Return what a stage's task has for itself: its title and its time-out."""
-    title, timeout = STAGES[name]
-    return {"task_display_name": title, "execution_timeout": timeout}
 
 
 def reads(source: SourceName, settings: Settings) -> dict[str, Any]:

@@ -221,6 +221,16 @@ def test_a_tenant_that_is_down_is_left_alone_for_longer_and_longer(watch):
     assert watch.poll(detector, after_s=700).ask_for == 1
 
 
+def test_a_tenant_that_says_when_is_left_alone_until_then(watch):
+    """An hour that Iru asks for is an hour without a request."""
+    detector = watch.detector()
+    watch.poll(detector)
+    url = f"{watch.sandbox.iru.url}/_sandbox/faults"
+    fault = {"kind": "error_503", "share": 1.0, "retry_after_s": 3600}
+    requests.post(url, json=[fault], timeout=10).raise_for_status()
+    assert watch.poll(detector, after_s=700).again_in_s >= 3600
+
+
 def test_a_wrong_token_is_said_and_waited_for(watch, caplog):
     """A token that was revoked ends in one clear warning at each try, without the token."""
     detector = watch.detector(token="revoked-token")

@@ -15,7 +15,7 @@ from scripted import Reply, serving
 from include.iru.client import IruClient, IruSettings
 from include.preflight.check import check_all
 from include.preflight.finding import Finding, failing, ok, wrong
-from include.preflight.show import summary, to_html, to_json, to_text
+from include.preflight.show import summary, to_json, to_page, to_text
 from include.preflight.subject import Subject, read_fleet
 from include.preflight.user_checks import digest
 from include.sandbox.fleet import FleetSpec
@@ -216,7 +216,7 @@ def test_a_check_with_a_defect_does_not_stop_the_others(sandbox):
 def test_the_page_is_escaped():
     """What a server said is text, not markup, on the page and in the log."""
     found = [wrong("x.y", "<q>", "<script>alert(1)</script> [red]", "do & that", loses_data=True)]
-    assert "<script>alert" not in to_html(found)
+    assert "<script>alert" not in to_page(found).decode()
     assert "[red]" in to_text(found)
     assert "1 would lose data: x.y" in summary(found)
     assert to_json(found)[0]["fails"] is True

@@ -12,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.observability import stats
-from iru_servicenow import assets, links, metrics, notify, wiring
+from iru_servicenow import assets, links, metrics, notify
 from iru_servicenow.operators.import_set import ServiceNowImportSetOperator
 from iru_servicenow.pools import pools_of
 from iru_servicenow.triggers.device_changes import DeviceChangeTrigger
@@ -30,6 +31,7 @@ from include.inventory.settle import COUNTS
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec
 
+ROOT = Path(__file__).resolve().parents[2]
 STAGING = "x_kandj_kandji_kandji_import_set_computer"
 
 
@@ -106,12 +108,13 @@ def test_pools_and_assets_are_kept_apart_per_pair() -> None:
     assert assets.table(feed, _settings()).name == "servicenow_cmdb_ci_computer"
 
 
-def test_every_stage_has_a_title_and_a_time_out() -> None:
+def test_every_task_has_a_title_and_a_time_out() -> None:
     """The grid shows words, and no stage may hang for ever."""
-    for name in ("prepare", "extract", "shape", "plan", "settle", "require_sam_pro"):
-        told = wiring.stage(name)
-        assert told["task_display_name"]
-        assert told["execution_timeout"] > timedelta(0)
+    dags = DagBag(str(ROOT / "dags")).dags
+    stages = [task for name in ("iru_devices", "iru_apps") for task in dags[name].tasks]
+    assert {task.task_id for task in stages} >= {"prepare", "extract", "shape", "plan", "settle", "require_sam_pro"}
+    assert [task.task_id for task in stages if task.task_display_name == task.task_id] == []
+    assert [task.task_id for task in stages if not task.execution_timeout > timedelta(0)] == []
 
 
 def test_without_a_cron_or_with_the_watcher_off_nothing_watches() -> None:
@@ -174,6 +177,13 @@ def _operator(tmp_path: Path, **options: Any) -> ServiceNowImportSetOperator:
     )  # fmt: skip
 
 
+def _deferred(operator: ServiceNowImportSetOperator) -> TaskDeferred:
+    """Run an operator that gives its worker back, and return how."""
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({})
+    return deferred.value
+
+
 def _fire(trigger: ImportSetsTrigger) -> dict[str, Any]:
     """Run a trigger in an event loop, as the triggerer does, and return its only event."""
 
@@ -188,15 +198,14 @@ def _fire(trigger: ImportSetsTrigger) -> dict[str, Any]:
 def test_a_load_gives_its_worker_back_and_goes_on_when_the_transform_has_ended(tmp_path: Path) -> None:
     """The trigger is made of names, fires once the set has ended, and the task then counts every row and request."""
     operator = _operator(tmp_path, deferrable=True)
-    with pytest.raises(TaskDeferred) as deferred:
-        operator.execute({})
-    path, kwargs = deferred.value.trigger.serialize()
+    deferred = _deferred(operator)
+    path, kwargs = deferred.trigger.serialize()
     assert path == "iru_servicenow.triggers.import_sets.ImportSetsTrigger"
     assert set(kwargs) == {"servicenow_conn_id", "staging_table", "key_columns", "frame_uri", "until_s"}
 
     event = _fire(ImportSetsTrigger(**kwargs))
     assert event == {"ended": True}
-    spent = (deferred.value.kwargs or {})["spent"]
+    spent = (deferred.kwargs or {})["spent"]
     result = operator.resume({}, event, spent)
     assert (result["rows"], result["outcomes"]["inserted"]) == (2, 2)
     assert result["requests"] > spent["requests"] > 0
@@ -206,9 +215,7 @@ def test_a_load_gives_its_worker_back_and_goes_on_when_the_transform_has_ended(t
 def test_a_transform_that_does_not_end_in_time_fails_the_task_as_ever(tmp_path: Path) -> None:
     """The trigger gives up at its time, and the task is tried again as one that waited itself."""
     operator = _operator(tmp_path, deferrable=True)
-    with pytest.raises(TaskDeferred) as deferred:
-        operator.execute({})
-    _, kwargs = deferred.value.trigger.serialize()
+    _, kwargs = _deferred(operator).trigger.serialize()
 
     event = _fire(ImportSetsTrigger(**kwargs | {"until_s": time.time()}))
     assert event == {"ended": False}

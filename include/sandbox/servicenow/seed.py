@@ -95,7 +95,7 @@ def _properties(settings: ServiceNowSettings) -> dict[str, str]:
         "glide.transform.boolean.casesensitive": settings.boolean_case_sensitive,
         "glide.invalid_query.returns_no_rows": settings.invalid_query_returns_no_rows,
     }
-    texts = {name: "true" if on else "false" for name, on in flags.items()}
+    texts = {name: _spelled(on) for name, on in flags.items()}
     return {**texts, "glide.rest.max_content_length": str(settings.max_content_length_mb)}
 
 

@@ -6,8 +6,8 @@ from airflow.sdk import BaseHook
 
 from include.errors import PipelineError
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.judge import AccessDenied
 from include.servicenow.settings import ServiceNowSettings, read_settings
+from include.servicenow.table_api import Sight, look_at
 from iru_servicenow.hooks.connection import read_connection
 
 
@@ -50,9 +50,11 @@ class ServiceNowHook(BaseHook):
         try:
             client = self.get_conn()
             client.check_sign_in()
-            client.get("table/sys_import_set", sysparm_limit=1, sysparm_fields="sys_id")
-        except AccessDenied:
-            return True, "Signed in, but the account may not read import sets; it needs the role import_transformer."
+            if look_at(client, "sys_import_set") is Sight.DENIED:
+                return (
+                    True,
+                    "Signed in, but the account may not read import sets; it needs the role import_transformer.",
+                )
         except PipelineError as error:
             return False, str(error)
         return True, f"Signed in to {self.settings.base_url}."
