@@ -23,6 +23,7 @@ from include.inventory.parts import Collected
 from include.inventory.plan import ACTIONS, Plan, Waits, make_plan
 from include.inventory.references import clear_unknown
 from include.inventory.run import Run, Services
+from include.inventory.texts import is_among, values_of
 from include.servicenow.dictionary import StagingColumns, read_staging_columns, require_columns
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,15 @@ class FeedPlan:
 
     def finish(self, missing: Missing) -> tuple[dict[str, Any], list[Finding]]:
         """Close what was written; return what the stage notes, and the guards that strike."""
+        nothing = self._plan_of(self._nothing, to_frame([]), ())  # what there is none of has its columns all the same
         if not self._parts:
-            self._to_send.write(0, self._plan_of(self._nothing, to_frame([]), ()).to_send)
+            self._to_send.write(0, nothing.to_send)
         self._to_send.clear(keep=max(1, self._parts))
-        for collected in (self._changes, self._held, self._parked, self._too_long):
-            collected.close()
+        too_long = fit(self._feed, nothing.to_send, None).too_long
+        self._changes.close(nothing.changes)
+        self._held.close(nothing.held)
+        self._parked.close(nothing.parked)
+        self._too_long.close(too_long)
         findings: list[Finding] = []
         if self._actions.total():
             rows = self._run.folder.rows(self._feed.name)
@@ -100,7 +105,7 @@ class FeedPlan:
         self._changes.add(plan.changes)
         self._held.add(plan.held)
         self._parked.add(plan.parked)
-        self._why_held.update(plan.held["reason"].tolist())
+        self._why_held.update(values_of(plan.held["reason"]))
         self._counts["unchanged"] += plan.unchanged
         self._counts["updates"] += plan.count("update")
         self._counts["removals"] += plan.count("remove", "retire")
@@ -128,9 +133,9 @@ class FeedPlan:
             return
         self._to_send.write(self._parts, to_send)
         self._parts += 1
-        self._actions.update(to_send["_action"].tolist())
-        active = known.loc[known["active"] & known["row_hash"].notna(), "key"]
-        self._counts["new"] += int((~to_send.loc[to_send["_row"] >= 0, "_key"].isin(active)).sum())
+        self._actions.update(values_of(to_send["_action"]))
+        active = set(values_of(known.loc[known["active"] & known["row_hash"].notna(), "key"]))
+        self._counts["new"] += int((~is_among(to_send.loc[to_send["_row"] >= 0, "_key"], active)).sum())
 
     def _judged(self) -> FeedCounts:
         """Count what the guards judge a feed by."""

@@ -14,6 +14,7 @@ from include.inventory.mapping import Feed
 from include.inventory.parts import Buckets
 from include.inventory.plan import with_payloads
 from include.inventory.run_folder import RunFolder
+from include.inventory.texts import is_among, values_of
 
 _DEVICES_AT_A_TIME = 500
 
@@ -53,7 +54,7 @@ class _ByKey:
         self._feed, self._ledger = feed, ledger
 
     def listed(self, rows: pd.DataFrame, others: pd.DataFrame) -> Listed:
-        known = self._ledger.read_keys(self._feed.name, {*rows["_key"], *others["_key"]})
+        known = self._ledger.read_keys(self._feed.name, {*values_of(rows["_key"]), *values_of(others["_key"])})
         return Listed(rows, known, unchanged=0, active=int(_held(known).sum()), gone=[])
 
     def not_listed(self) -> Iterator[Listed]:
@@ -73,13 +74,13 @@ class _ByDevice:
     def listed(self, rows: pd.DataFrame, others: pd.DataFrame) -> Listed:
         self._nothing = rows.iloc[:0]
         same = self._unchanged(rows, others) if self._shortcut else set()
-        differing = rows[~rows["_device"].isin(same)] if same else rows
-        devices = {*differing["_device"].dropna(), *others["_device"].dropna()}
+        differing = rows[~is_among(rows["_device"], same)] if same else rows
+        devices = {*values_of(differing["_device"]), *values_of(others["_device"])} - {None}
         for device in (*same, *devices):
             self._left.pop(device, None)
-        seen = {*differing["_key"], *others["_key"]}
+        seen = {*values_of(differing["_key"]), *values_of(others["_key"])}
         known = self._known(devices, seen, differing)
-        held, is_seen = _held(known), known["key"].isin(seen)
+        held, is_seen = _held(known), is_among(known["key"], seen)
         unchanged = len(rows) - len(differing)
         gone = known.loc[held & ~is_seen, "key"].tolist()
         return Listed(differing, known, unchanged, unchanged + int((held & is_seen).sum()), gone)
@@ -96,8 +97,8 @@ class _ByDevice:
     def _unchanged(self, rows: pd.DataFrame, others: pd.DataFrame) -> set[str]:
         """Return the devices all of whose listed rows are as ServiceNow holds them, and that have no others."""
         cells = rows[["_device", "_key", "_hash"]].dropna().sort_values("_device")
-        found = zip(*(cells[name].tolist() for name in cells), strict=True)
-        elsewhere = set(others["_device"].dropna())
+        found = zip(*(values_of(cells[name]) for name in cells), strict=True)
+        elsewhere = set(values_of(others["_device"]))
         return {
             device
             for device, group in groupby(found, key=itemgetter(0))
@@ -112,9 +113,9 @@ class _ByDevice:
         known = self._ledger.read_devices(self._feed.name, sorted(devices))
         if self._deviceless.empty:
             return known
-        ours = self._deviceless["key"].isin(seen)
+        ours = is_among(self._deviceless["key"], seen)
         adopted, self._deviceless = self._deviceless[ours], self._deviceless[~ours]
-        of_key = dict(zip(rows["_key"], rows["_device"], strict=True))
+        of_key = dict(zip(values_of(rows["_key"]), values_of(rows["_device"]), strict=True))
         told = {key: of_key[key] for key in adopted["key"] if isinstance(of_key.get(key), str)}
         self._ledger.assign(self._feed.name, told)
         return pd.concat([known, adopted], ignore_index=True) if len(adopted) else known

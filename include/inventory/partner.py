@@ -14,6 +14,7 @@ from include.inventory.columns import join_key
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.run import Run
+from include.inventory.texts import is_among
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.lookup import find_existing
@@ -45,9 +46,9 @@ class Partners:
         column = self._partner.key[0]
         serials = {value for value in rows[column].dropna().unique() if join_key([value]) not in self._there}
         self._look_up(serials - self._asked.keys())
-        missing = [serial for serial in serials if not self._asked[serial]]
+        missing = {serial for serial in serials if not self._asked[serial]}
         reason = f"its computer is not in ServiceNow yet; the feed {self._partner.name!r} brings it"
-        return {int(row): reason for row in rows.loc[rows[column].isin(missing), "_row"]}
+        return {int(row): reason for row in rows.loc[is_among(rows[column], missing), "_row"]}
 
     def _look_up(self, serials: Collection[str]) -> None:
         if not serials:

@@ -90,22 +90,23 @@ class Collected:
         self.rows = 0
 
     def add(self, frame: pd.DataFrame) -> None:
-        """Take some rows; the first frame shows the columns."""
-        self.rows += len(frame)
-        if len(frame) or not (self._waiting or self._written):
+        """Take some rows."""
+        if len(frame):
+            self.rows += len(frame)
             self._waiting.append(frame)
         if sum(map(len, self._waiting)) >= PART_ROWS:
             self._write()
 
-    def close(self) -> None:
-        """Write what is left, and remove the parts of an earlier try."""
+    def close(self, nothing: pd.DataFrame) -> None:
+        """Write what is left, or ``nothing`` where there were no rows, and remove the parts of an earlier try."""
+        if not self._written and not self._waiting:
+            self._waiting = [nothing]
         if self._waiting:
             self._write()
         self._parts.clear(keep=self._written)
 
     def _write(self) -> None:
-        filled = [frame for frame in self._waiting if len(frame)] or self._waiting[:1]
-        self._parts.write(self._written, pd.concat(filled, ignore_index=True))
+        self._parts.write(self._written, pd.concat(self._waiting, ignore_index=True))
         self._written, self._waiting = self._written + 1, []
 
 

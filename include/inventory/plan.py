@@ -10,7 +10,7 @@ import pandas as pd
 from include.inventory.cells import CLEARS, canonical
 from include.inventory.mapping import Feed
 from include.inventory.parking import ParkingRule, Refusal, refusals, to_frame
-from include.inventory.texts import constant_series, digests, json_rows, text_series, to_series
+from include.inventory.texts import constant_series, digests, is_among, json_rows, text_series, to_series, values_of
 
 ACTIONS = ("create", "update", "resend", "remove", "retire")
 
@@ -88,10 +88,9 @@ def make_plan(
     """
     waits = waits or Waits()
     hashes = pd.Series(known["row_hash"].array, index=pd.Index(known["key"]))
-    in_flight = rows["_key"].isin(waits.in_flight)
-    same = rows["_key"].map(hashes) == rows["_hash"]
-    differing = rows if full_resend else rows[~same | in_flight]
-    is_new = ~differing["_key"].isin(known["key"]) & ~in_flight
+    same = (rows["_key"].map(hashes) == rows["_hash"]) & ~is_among(rows["_key"], waits.in_flight)
+    differing = rows if full_resend else rows[~same]
+    is_new = ~is_among(differing["_key"], {*values_of(known["key"]), *waits.in_flight})
     fresh = differing[is_new]
     entries = known.set_index("key")
     planned = [*_planned(differing[~is_new], entries), *_removals(feed, removed_keys, entries)]

@@ -67,7 +67,7 @@ def _fields(run: Run, feed: Feed) -> Iterator[Sequence[object]]:
     for changes in run.folder.changes(feed.name).frames():
         yield from changes[["key", "action", "column", "before", "after"]].itertuples(index=False)
     for rows in run.folder.to_send(feed.name).frames(["_key", "_action", *feed.column_names]):
-        for row in rows[rows["_action"] == "create"].to_dict("records"):
+        for row in rows[rows["_action"] == "create"].head(MOST_CHANGES).to_dict("records"):
             filled = ((name, row[name]) for name in sorted(feed.column_names) if isinstance(row[name], str))
             yield from ((row["_key"], "create", name, None, value) for name, value in filled)
 

@@ -13,6 +13,7 @@ from include.inventory.params import RunParams
 from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
+from include.inventory.texts import values_of
 from include.iru.client import IruClient
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
@@ -78,12 +79,12 @@ class Run:
         """Return the keys of the rows that this run plans to send of one of its feeds; of other feeds none."""
         planned = feed in [each.name for each in self.feeds]
         frames = self.folder.to_send(feed).frames(["_key"]) if planned else ()
-        return {key for frame in frames for key in frame["_key"]}
+        return {key for frame in frames for key in values_of(frame["_key"])}
 
     def seen_keys(self, feed: str) -> set[str]:
         """Return the keys of all rows that the source lists, filtered and rejected ones included."""
         parts = (self.folder.rows(feed), self.folder.also_seen(feed))
-        return {key for each in parts for frame in each.frames(["_key"]) for key in frame["_key"]}
+        return {key for each in parts for frame in each.frames(["_key"]) for key in values_of(frame["_key"])}
 
     @staticmethod
     def pair_of(root: StoragePath) -> str:

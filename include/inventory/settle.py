@@ -11,6 +11,7 @@ import pandas as pd
 from include.errors import CountsDisagree
 from include.inventory.ledger import Entry, Ledger
 from include.inventory.mapping import Feed
+from include.inventory.texts import is_among, values_of
 from include.loading.verdicts import IGNORED_BY_SCRIPT
 
 COUNTS = (
@@ -62,11 +63,11 @@ def settle_feed(
     """
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
-    known = ledger.read_keys(feed.name, answered["_key"])
-    later = known.loc[known["run_id"].isin(list(newer_runs)), "key"]
+    known = ledger.read_keys(feed.name, values_of(answered["_key"]))
+    later = set(values_of(known.loc[is_among(known["run_id"], set(newer_runs)), "key"]))
     hangs = dangling(answered) if dangling else pd.Series(False, index=answered.index)
     answered = answered.assign(_confirmed=is_confirmed(answered) & ~hangs, _hangs=hangs)
-    ledger.write(feed.name, _entries(answered[~answered["_key"].isin(later)], known, run_id))
+    ledger.write(feed.name, _entries(answered[~is_among(answered["_key"], later)], known, run_id))
     listed = answered["_row"] >= 0
     outcomes = answered.loc[listed, "outcome"].value_counts()
     counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}

@@ -59,8 +59,8 @@ class Shaper:
         for parts in (self._rows, self._seen):
             parts.clear(keep=self._batches)
         self._take_out_shared()
-        for told in (self._rejects, self._filtered):
-            told.close()
+        self._rejects.close(rejected([], pd.DataFrame(columns=["device_id", "serial_number"], dtype="str")))
+        self._filtered.close(_filtered([], ""))
         return {
             "extracted": self._extracted,
             "buckets": self._buckets,
@@ -96,8 +96,7 @@ class Shaper:
                 rows = rows[np.isin(_hashes(rows), shared)]
                 repeated, older = _shared(rows.set_index("_row", drop=False), self._feed)
                 out += [*repeated, *(problem.row for problem in older)]
-                filtered = pd.DataFrame({"row": repeated, "reason": text_series([_REPEATED] * len(repeated))})
-                self._tell(_with_identity(older, rows), filtered)
+                self._tell(_with_identity(older, rows), _filtered(repeated, _REPEATED))
         self._rewrite(set(out))
 
     def _rewrite(self, out: set[int]) -> None:
@@ -107,6 +106,10 @@ class Shaper:
             if len(kept) < len(rows):
                 self._write(self._rows, number, kept)
         self._kept -= len(out)
+
+
+def _filtered(rows: list[int], reason: str) -> pd.DataFrame:
+    return pd.DataFrame({"row": pd.Series(rows, dtype="int64"), "reason": text_series([reason] * len(rows))})
 
 
 def _hashes(rows: pd.DataFrame) -> np.ndarray:

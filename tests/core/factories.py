@@ -113,7 +113,8 @@ def shaped(tmp_path: Path, feed: str, rows: list[Record], **options: Any) -> Sha
 
 def source_frame(folder: RunFolder, source: str, mapping: Any = MAPPING) -> pd.DataFrame:
     """Return all source frames of a run as one."""
-    return pd.concat(list(iter_source(folder, mapping, source)))
+    frame = pd.concat(list(iter_source(folder, mapping, source)))
+    return frame.astype(object).where(frame.notna(), None)
 
 
 def cells(frame: pd.DataFrame, row: int = 0) -> dict[str, str | None]:
