@@ -1,7 +1,7 @@
 """Make ``.venv``: an environment of exactly the pinned versions. Uses the standard library only.
 
-``python3 include/local/setup.py [--dev] [--cluster]``. A stamp in the environment remembers what it was made from, so that a
-second call changes nothing and takes no time. ``uv`` does the installing where it can be had, else pip.
+``python3 include/local/setup.py [--dev] [--cluster]``. A stamp in the environment remembers what it was made
+from, so that a second call changes nothing and takes no time. ``uv`` does the installing where it can be had, else pip.
 """
 
 import argparse

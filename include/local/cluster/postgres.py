@@ -37,9 +37,9 @@ class Postgres:
     port: int
     password: str = field(repr=False)
 
-    def url(self, database: str, *, scheme: str = "postgresql+psycopg2") -> str:
-        """Return SQLAlchemy's address of a database."""
-        return f"{scheme}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str) -> str:
+        """Return SQLAlchemy's address of a database, with the driver: without one, 2.1 takes another than 2.0."""
+        return f"postgresql+psycopg2://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database: str) -> str:
         """Make a database and return its address."""

@@ -66,7 +66,11 @@ def _install(packages: list[str]) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
         ended = subprocess.run(  # noqa: S603 - our own list
-            ["apt-get", *command], env=environment, capture_output=True, text=True, check=False  # noqa: S607
+            ["apt-get", *command],  # noqa: S607 - wherever the PATH has it
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if ended.returncode:
         said = "\n".join(ended.stderr.strip().splitlines()[-5:])
