@@ -25,12 +25,11 @@ from include.inventory.run_registry import RunRegistry
 from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
 from include.iru.client import IruClient, IruSettings
-from include.loading.load import load_frame
+from include.loading.frames import load_frames
 from include.loading.spec import LoadSpec
 from include.loading.transforms import Waiting
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.settings import ServiceNowSettings
-from include.storage import read_frame
 from include.web.retry import RetryPolicy
 
 DAG_IDS: dict[SourceName, str] = {"devices": "iru_devices", "apps": "iru_apps"}
@@ -95,11 +94,10 @@ class Flow:
         run_plan(run, services, in_flight=recover(run, services, registry, run_id=run_id, open_folder=Path))
 
     def _load(self, run: Run, feed: Feed, loads: dict[str, dict[str, Any]]) -> None:
-        path = run.folder.to_send(feed.name)
-        if not len(read_frame(path)):
+        if not run.rows_to_send(feed.name):
             return
-        spec = spec_of(feed, self.spec)
-        told = load_frame(self.connect_servicenow(), spec, path, waiting=self.waiting)
+        spec, parts = spec_of(feed, self.spec), run.folder.to_send(feed.name).paths()
+        told = load_frames(self.connect_servicenow(), spec, parts, waiting=self.waiting)
         loads[feed.name] = {"requests": told.requests, "retries": told.retries, "waited_s": told.waited_s}
 
     def connect_iru(self) -> IruClient:

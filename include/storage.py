@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -62,11 +62,11 @@ def write_pieces(path: StoragePath, pieces: Iterable[bytes]) -> None:
     Raises StorageFailed when there is no space or no permission; the earlier file is then still there.
     """
     with _failures_named(path, "written"):
-        if not _is_local(path):
+        if not is_local(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"".join(pieces))  # object stores show an object only once it is complete
             return
-        target = Path(_local(path)).absolute()
+        target = Path(local_path(path)).absolute()
         _make_private_folder(target.parent)
         _replace(target, pieces)
 
@@ -75,6 +75,12 @@ def write_json(path: StoragePath, value: Any) -> None:
     """Write a value as readable JSON."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False)
     write_bytes(path, text.encode(errors="backslashreplace"))  # a lone surrogate becomes JSON's own escape of it
+
+
+def read_bytes(path: StoragePath) -> bytes:
+    """Return a file's content; StorageFailed where it cannot be read."""
+    with _failures_named(path, "read"):
+        return path.read_bytes()
 
 
 def read_json(path: StoragePath) -> Any:
@@ -90,10 +96,10 @@ def write_frame(path: StoragePath, frame: pd.DataFrame) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def read_frame(path: StoragePath) -> pd.DataFrame:
-    """Return the frame of a Parquet file; StorageFailed where it cannot be read or is damaged."""
+def read_frame(path: StoragePath, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a Parquet file's frame, or some columns of it; StorageFailed where it cannot be read or is damaged."""
     with _reading(path):
-        return pd.read_parquet(BytesIO(path.read_bytes()))
+        return pd.read_parquet(BytesIO(path.read_bytes()), columns=list(columns) if columns else None)
 
 
 def list_files(folder: StoragePath, suffix: str) -> list[StoragePath]:
@@ -107,18 +113,20 @@ def list_files(folder: StoragePath, suffix: str) -> list[StoragePath]:
 def remove_tree(folder: StoragePath) -> None:
     """Remove a folder with all that is in it; StorageFailed where that is not possible."""
     with _failures_named(folder, "removed"):
-        if _is_local(folder):
-            shutil.rmtree(_local(folder))
+        if is_local(folder):
+            shutil.rmtree(local_path(folder))
         else:
             remote: Any = folder  # every path but a local one has its file system
             remote.fs.rm(remote.path, recursive=True)
 
 
-def _is_local(path: StoragePath) -> bool:
+def is_local(path: StoragePath) -> bool:
+    """Say whether a path lies on a local file system."""
     return getattr(path, "protocol", "") in ("", "file")
 
 
-def _local(path: StoragePath) -> str:
+def local_path(path: StoragePath) -> str:
+    """Return a local path as the operating system spells it."""
     return str(getattr(path, "path", path))
 
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 
 from include.detection.tables import DEVICES, PENDING, STATE, WatchTables, batches
-from include.inventory.database import storage_failures, upsert
+from include.inventory.bulk_write import write_rows
+from include.inventory.database import storage_failures
 
 FORGOTTEN_AFTER_MISSES = 2
 """A device that so many sweeps in a row did not list is new when it is listed again."""
@@ -142,15 +143,11 @@ class Memory:
         connection.execute(sa.delete(DEVICES).where(*of, DEVICES.c.misses >= FORGOTTEN_AFTER_MISSES))
 
     def _write_pending(self, connection: sa.Connection, changed: Collection[str]) -> None:
-        rows = [
-            {**self._tables.pair, "device_id": each, "seen_at_s": self._now_s(), "claimed_by": ""} for each in changed
-        ]
-        if rows:
-            connection.execute(upsert(self._tables.engine, PENDING), rows)
+        rows = [(*self._tables.pair.values(), each, self._now_s(), "") for each in changed]
+        write_rows(connection, PENDING, (*self._tables.pair, "device_id", "seen_at_s", "claimed_by"), rows)
 
 
 def write_devices(tables: WatchTables, connection: sa.Connection, seen: Mapping[str, str]) -> None:
     """Remember how some devices look, by id."""
-    rows = [{**tables.pair, "device_id": each, "fingerprint": print_, "misses": 0} for each, print_ in seen.items()]
-    if rows:
-        connection.execute(upsert(tables.engine, DEVICES), rows)
+    rows = [(*tables.pair.values(), each, fingerprint, 0) for each, fingerprint in seen.items()]
+    write_rows(connection, DEVICES, (*tables.pair, "device_id", "fingerprint", "misses"), rows)

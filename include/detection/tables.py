@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.inventory.database import WAIT_S, open_database, pair_columns
-from include.inventory.ledger import Pair
+from include.inventory.ledger_tables import Pair
 
 _metadata = sa.MetaData()
 
@@ -51,7 +51,7 @@ class WatchTables:
 
     def __init__(self, url: str, pair: Pair, *, wait_s: float = WAIT_S) -> None:
         self.pair = {"source": pair.source, "target": pair.target}
-        self.engine = open_database(url, STATE, DEVICES, PENDING, wait_s=wait_s)
+        self.engine = open_database(url, wait_s=wait_s)
 
     def of(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
         """Return the conditions that choose the pair's rows of a table."""

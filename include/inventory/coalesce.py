@@ -1,6 +1,7 @@
 """Check that the key by which ServiceNow finds records tells the rows of a feed apart."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -13,10 +14,11 @@ from include.servicenow.transform_maps import read_transform_map
 log = logging.getLogger(__name__)
 
 
-def check_key(feed: Feed, rows: pd.DataFrame, client: ServiceNowClient) -> list[Finding]:
+def check_key(feed: Feed, rows: Callable[[Sequence[str]], pd.DataFrame], client: ServiceNowClient) -> list[Finding]:
     """Return the guard ``ambiguous_key`` when rows of this run would be folded into one record.
 
-    ``rows`` are all shaped rows of the run, not only those to send. Raises SetupWrong when nothing transforms the
+    ``rows`` reads some columns of all shaped rows of the run, not only of those to send; it is not asked where
+    ServiceNow's key holds all of ours, which tells the rows apart. Raises SetupWrong when nothing transforms the
     staging table, so that rows would be stored there and go no further.
     """
     info = read_transform_map(client, feed.staging_table)
@@ -33,8 +35,11 @@ def check_key(feed: Feed, rows: pd.DataFrame, client: ServiceNowClient) -> list[
         )
         log.warning("Feed %s: whether ServiceNow tells its rows apart cannot be checked: %s.", feed.name, why)
         return []
-    ambiguous = count_ambiguous(rows, info.coalesce_columns)
-    return judge_key(feed.name, info.coalesce_columns, rows=len(rows), ambiguous=ambiguous)
+    if set(feed.key) <= set(info.coalesce_columns):
+        return []
+    found = rows(["_key", *(name for name in info.coalesce_columns if name in feed.column_names)])
+    ambiguous = count_ambiguous(found, info.coalesce_columns)
+    return judge_key(feed.name, info.coalesce_columns, rows=len(found), ambiguous=ambiguous)
 
 
 def count_ambiguous(rows: pd.DataFrame, columns: tuple[str, ...]) -> int:

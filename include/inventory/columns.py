@@ -1,12 +1,28 @@
 """Fill staging columns from source columns, as the mapping says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.inventory.cells import Unusable, boolean, digest, escape, number, text, timestamp
 from include.inventory.mapping import Column, Feed
+from include.inventory.texts import (
+    constant_series,
+    digests,
+    each_distinct,
+    is_text,
+    json_lists,
+    text_series,
+    to_arrow,
+    to_series,
+)
+
+_UNIT = "\x1f"
+"""Between the parts of a key (ASCII's unit separator)."""
 
 _CONVERT: Mapping[str, Callable[[object], str | None]] = {
     "text": text,
@@ -32,74 +48,93 @@ def fill(source: pd.DataFrame, feed: Feed) -> tuple[pd.DataFrame, list[Problem]]
     """
     problems: list[Problem] = []
     cells = {column.name: _column(source, column, feed, problems) for column in feed.columns}
-    frame = pd.DataFrame({name: pd.Series(values, index=source.index, dtype="str") for name, values in cells.items()})
-    return frame, problems
+    return pd.DataFrame(cells, index=source.index), problems
 
 
 def keys(frame: pd.DataFrame, feed: Feed) -> pd.Series:
     """Return each row's key as ServiceNow tells rows apart, that is without case; null where a part is missing."""
-    parts = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in feed.key]
-    joined = [join_key(values) for values in zip(*parts, strict=True)]
-    return pd.Series(joined, index=frame.index, dtype="str")
+    parts = [to_arrow(each_distinct(frame[name], lambda value: value.casefold() or None)[0]) for name in feed.key]
+    joined = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, pa.scalar(_UNIT, parts[0].type))
+    return to_series(joined, frame.index)
 
 
 def join_key(values: Sequence[str | None]) -> str | None:
     """Return the ledger's key for the values of a feed's key columns."""
     present = [value for value in values if value]
-    return "\x1f".join(value.casefold() for value in present) if len(present) == len(values) else None
+    return _UNIT.join(value.casefold() for value in present) if len(present) == len(values) else None
 
 
-def _column(source: pd.DataFrame, column: Column, feed: Feed, problems: list[Problem]) -> list[str | None]:
+def cells_of(column: pd.Series) -> list[Any]:
+    """Return the cells of a source column, None for null."""
+    return to_arrow(column).to_pylist() if is_text(column) else column.tolist()
+
+
+def _column(source: pd.DataFrame, column: Column, feed: Feed, problems: list[Problem]) -> pd.Series:
     if column.constant is not None:
-        return [column.constant] * len(source)
+        return constant_series(column.constant, source.index)
     if column.digest_of:
         return _digests(source, column)
     values = _first_given(source, column, problems)
     if column.required or column.name in feed.key:
-        values = [escape(value.strip()) if value else value for value in values]
-    return _translate(values, column, source.index, problems) if column.translate else values
+        values, _ = each_distinct(values, lambda value: escape(value.strip()))
+    return _translate(values, column, problems) if column.translate else values
 
 
-def _first_given(source: pd.DataFrame, column: Column, problems: list[Problem]) -> list[str | None]:
-    values: list[str | None] = [None] * len(source)
+def _first_given(source: pd.DataFrame, column: Column, problems: list[Problem]) -> pd.Series:
+    values: pd.Series | None = None
     for name in column.fields:
-        if name not in source:
-            continue
-        converted = _converted(source[name], column, problems)
-        values = [value if value is not None else other for value, other in zip(values, converted, strict=True)]
-    return values
+        if name in source:
+            converted = _converted(source[name], column, problems)
+            values = converted if values is None else values.where(values.notna(), converted)
+    return text_series([None] * len(source), source.index) if values is None else values
 
 
-def _converted(cells: pd.Series, column: Column, problems: list[Problem]) -> list[str | None]:
+def _converted(cells: pd.Series, column: Column, problems: list[Problem]) -> pd.Series:
     convert = _CONVERT[column.type]
-    values: list[str | None] = []
+    if is_text(cells):
+        values, refused = each_distinct(cells, convert)
+        problems += _problems(cells.index, column, refused)
+        return values
+    found: list[str | None] = []
     for row, cell in cells.items():
         try:
-            values.append(None if isinstance(cell, Unusable) else convert(cell))
+            found.append(None if isinstance(cell, Unusable) else convert(cell))
         except ValueError as error:
             problems.append(Problem(_as_int(row), column.name, str(error)))
-            values.append(None)
-    return values
+            found.append(None)
+    return text_series(found, cells.index)
 
 
-def _translate(values: list[str | None], column: Column, index: pd.Index, problems: list[Problem]) -> list[str | None]:
+def _translate(values: pd.Series, column: Column, problems: list[Problem]) -> pd.Series:
     known = {word.casefold(): translation for word, translation in column.translate.items()}
-    translated = [known.get(value.casefold()) if value else None for value in values]
-    for row, value, translation in zip(index, values, translated, strict=True):
-        if value and translation is None:
-            reason = f"{value[:40]!r} is not one of {', '.join(column.translate)}"
-            problems.append(Problem(_as_int(row), column.name, reason))
+
+    def translate(value: str) -> str | None:
+        if value and value.casefold() not in known:
+            raise ValueError(f"{value[:40]!r} is not one of {', '.join(column.translate)}")
+        return known.get(value.casefold())
+
+    translated, refused = each_distinct(values, translate)
+    problems += _problems(values.index, column, refused)
     return translated
 
 
-def _digests(source: pd.DataFrame, column: Column) -> list[str | None]:
+def _problems(index: pd.Index, column: Column, refused: Mapping[str, Iterable[int]]) -> Iterator[Problem]:
+    for reason, positions in refused.items():
+        yield from (Problem(_as_int(int(index[position])), column.name, reason) for position in positions)
+
+
+def _digests(source: pd.DataFrame, column: Column) -> pd.Series:
     """Identify each row by the digest of some fields; null where one is no text or one of the first two is empty.
 
     A digest over half of a key would look like another row, and the row itself like one that is gone. Text that no
     cell can hold still tells one row from another: such a row is rejected, but not taken for one that is gone.
     """
-    rows = zip(*(source[name] for name in column.digest_of), strict=True)
-    return [_digest(cells) for cells in rows]
+    columns = [source[name] for name in column.digest_of]
+    if not all(map(is_text, columns)):
+        return text_series([_digest(cells) for cells in zip(*map(cells_of, columns), strict=True)], source.index)
+    texts = [each_distinct(cells, text)[0] for cells in columns]
+    found = text_series(digests(json_lists(texts)), source.index)
+    return found.where(pd.concat([cells.notna() for cells in texts[:2]], axis=1).all(axis=1))
 
 
 def _digest(cells: Sequence[object]) -> str | None:

@@ -113,15 +113,18 @@ def _feed_report(
 def _settle(
     run: Run, feed: Feed, ledger: Ledger, settling: tuple[str, Collection[str]], *, sends: bool
 ) -> tuple[Counted, int]:
-    """Return what became of the rows to send, and how many of them the source lists."""
-    to_send = read_frame(run.folder.to_send(feed.name))
-    listed = int((to_send["_row"] >= 0).sum())
-    if not sends or to_send.empty:
-        return Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0), listed
-    verdicts = Receipts(run.folder.to_send(feed.name)).read_verdicts()
+    """Return what became of the rows to send, part by part, and how many of them the source lists."""
     run_id, newer_runs = settling
-    dangling = dangling_in(run, feed, ledger)
-    settled = settle_feed(ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs, dangling=dangling)
+    dangling = dangling_in(run, feed, ledger) if sends else None
+    listed, settled = 0, Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0)
+    for path in run.folder.to_send(feed.name).paths():
+        to_send = read_frame(path)
+        listed += int((to_send["_row"] >= 0).sum())
+        if sends and len(to_send):
+            verdicts = Receipts(path).read_verdicts()
+            settled += settle_feed(
+                ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs, dangling=dangling
+            )
     return settled, listed
 
 

@@ -1,4 +1,4 @@
-"""The ledger's database: opened, its tables made or brought up to date, its failures told in our own words.
+"""The ledger's database: opened, its tables brought up to date, its failures told in our own words.
 
 SQLite keeps its default rollback journal instead of a write-ahead log: a run writes once, in one short transaction, so
 that there is nothing to gain from readers beside a writer, while the ledger stays one file that may be copied, and that
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from include.errors import SetupWrong, StorageFailed
+from include.inventory.migrate import migrate
 
 WAIT_S = 60.0
 """How long SQLite waits for another run's commit before the database counts as locked."""
@@ -38,21 +38,20 @@ def pair_columns() -> list[sa.Column[Any]]:
     ]
 
 
-def open_database(url: str, *tables: sa.Table, wait_s: float = WAIT_S) -> sa.Engine:
-    """Open a database with some tables in their present form; a new SQLite file may be read by its owner only.
+def open_database(url: str, *, wait_s: float = WAIT_S) -> sa.Engine:
+    """Open a database with all tables in their present form; a new SQLite file may be read by its owner only.
 
     Raises SetupWrong when it cannot be opened, StorageFailed when it can but does not work now.
     """
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        parsed = _with_driver(make_url(url))
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        if is_sqlite and parsed.database and parsed.database != ":memory:":
             _make_file(Path(parsed.database))
         # Parameters hold names and e-mails, which must not get into a traceback.
         engine = sa.create_engine(parsed, connect_args=_connect_args(parsed, wait_s), hide_parameters=True)
-        with storage_failures(only_known=parsed.get_backend_name() == "sqlite"):
-            for table in tables:
-                _make_table(engine, table)
-                _add_columns(engine, table)
+        with storage_failures(only_known=is_sqlite):
+            migrate(engine)
     except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
         raise SetupWrong(
             f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
@@ -80,45 +79,16 @@ def storage_failures(*, only_known: bool = False) -> Iterator[None]:
         raise StorageFailed(f"The ledger {said}. Nothing of what was being written is in it.") from error
 
 
-def upsert(engine: sa.Engine, table: sa.Table) -> sa.Insert:
-    """Return the statement that inserts rows or replaces those with the same primary key."""
-    # Both dialects spell the upsert alike, but each has a class of its own.
-    insert = postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
-    changed = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
-    return insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=changed)
-
-
 def _make_file(path: Path) -> None:
     """Make a new database's file and folder for their owner alone; what is there already keeps its permissions."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=True)
 
 
-def _make_table(engine: sa.Engine, table: sa.Table) -> None:
-    """Make the table where it is not there; another run may do the same at the same moment."""
-    try:
-        with engine.begin() as connection:
-            connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-    except sa.exc.IntegrityError:  # PostgreSQL lets two of them get past the check
-        if not sa.inspect(engine).has_table(table.name):
-            raise
-
-
-def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
-    """Add the columns that a table of an earlier version lacks; the new ones may be null."""
-    for column in _missing(engine, table):
-        spelled = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
-        try:
-            with engine.begin() as connection:
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {spelled}")
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError):  # another run has just added it
-            if column.name in [missing.name for missing in _missing(engine, table)]:
-                raise
-
-
-def _missing(engine: sa.Engine, table: sa.Table) -> list[sa.Column[Any]]:
-    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
-    return [column for column in table.columns if column.name not in there]
+def _with_driver(url: sa.URL) -> sa.URL:
+    """Reach PostgreSQL by psycopg, whatever driver the address names: bulk writes need its COPY."""
+    is_postgresql = url.get_backend_name() in ("postgresql", "postgres")
+    return url.set(drivername="postgresql+psycopg") if is_postgresql else url
 
 
 def _connect_args(url: sa.URL, wait_s: float) -> dict[str, Any]:

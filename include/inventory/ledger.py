@@ -1,76 +1,31 @@
 """What ServiceNow is known to hold: one entry per feed and key, written only after ServiceNow confirmed it.
 
-Losing the ledger costs one full resend, never correctness. SQLite by default, PostgreSQL at scale; both know
-INSERT … ON CONFLICT.
+Losing the ledger costs one full resend, never correctness. SQLite by default, PostgreSQL at scale. A device's rows have
+a digest together, so that an unchanged device costs one comparison and not one for each of its apps.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import pandas as pd
 import sqlalchemy as sa
 
-from include.inventory.database import WAIT_S, open_database, pair_columns, storage_failures, upsert
+from include.inventory.bulk_write import batched, write_rows
+from include.inventory.database import WAIT_S, open_database, storage_failures
+from include.inventory.ledger_tables import COLUMNS, DEVICES, MISSES, ROWS, Entry, Pair, device_digest, to_frame
 
-_BATCH_ROWS = 5000
-_metadata = sa.MetaData()
+__all__ = ["Entry", "Held", "Ledger", "Pair"]
 
-_misses = sa.Table(
-    "ledger_misses",
-    _metadata,
-    *pair_columns(),
-    sa.Column("feed", sa.String(40), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("runs", sa.Integer, nullable=False, comment="whole runs in a row that did not list it"),
-    sa.Column("last_run", sa.Text, nullable=False, comment="the folder of the last of them"),
-)
-
-_rows = sa.Table(
-    "ledger_rows",
-    _metadata,
-    *pair_columns(),
-    sa.Column("feed", sa.String(40), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True, comment="key columns, case folded"),
-    sa.Column("row_hash", sa.String(32), comment="of the payload that ServiceNow confirmed; null when it never did"),
-    sa.Column("payload", sa.Text, comment="JSON of the staging columns that ServiceNow confirmed"),
-    sa.Column("active", sa.Boolean, nullable=False, comment="false once the removal was confirmed"),
-    sa.Column("verdict", sa.String(20), nullable=False, comment="of the last attempt"),
-    sa.Column("message", sa.Text, nullable=False, comment="ServiceNow's own words about the last attempt"),
-    sa.Column("attempts", sa.Integer, nullable=False, comment="in a row without a confirmation"),
-    sa.Column("import_set", sa.String(40), nullable=False),
-    sa.Column("run_id", sa.String(250), nullable=False, comment="of the last attempt"),
-    sa.Column("tried_at", sa.String(19), nullable=False, comment="UTC"),
-    sa.Column("confirmed_at", sa.String(19), comment="UTC; null when never"),
-    sa.Column("tried_hash", sa.String(32), comment="of the payload of the last attempt; null in older entries"),
-)
+_ASKED = 1000  # values in one question; SQLite takes 32,766
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The tenant and the instance that an entry belongs to, by base URL."""
+class Held:
+    """What ServiceNow holds of one device: how many rows, and a digest over them; "" where each has to be compared."""
 
-    source: str
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is known of one row; ``row_hash`` and ``payload`` are those that ServiceNow confirmed last."""
-
-    key: str
-    row_hash: str | None
-    payload: str | None
-    active: bool
-    verdict: str
-    message: str
-    attempts: int
-    import_set: str
-    run_id: str
-    tried_at: str
-    confirmed_at: str | None
-    tried_hash: str | None = None
+    digest: str
+    rows: int
 
 
 class Ledger:
@@ -78,66 +33,150 @@ class Ledger:
 
     def __init__(self, url: str, pair: Pair, *, wait_s: float = WAIT_S) -> None:
         self._pair = pair
-        self._engine = open_database(url, _rows, _misses, wait_s=wait_s)
+        self._engine = open_database(url, wait_s=wait_s)
 
     def read(self, feed: str) -> pd.DataFrame:
-        """Return a feed's entries, one row each, with the columns of ``Entry``."""
-        columns = [_rows.c[name] for name in Entry.__dataclass_fields__]
+        """Return all of a feed's entries, one row each, with the columns of ``Entry``."""
+        return self._read(feed)
+
+    def read_keys(self, feed: str, keys: Iterable[str]) -> pd.DataFrame:
+        """Return the entries of some keys."""
+        return self._read_some(feed, ROWS.c.key, keys)
+
+    def read_devices(self, feed: str, devices: Iterable[str]) -> pd.DataFrame:
+        """Return the entries of some devices."""
+        return self._read_some(feed, ROWS.c.device, devices)
+
+    def read_deviceless(self, feed: str) -> pd.DataFrame:
+        """Return the entries of which nobody has told yet to which device they belong."""
+        return self._read(feed, ROWS.c.device.is_(None))
+
+    def devices(self, feed: str) -> dict[str, Held]:
+        """Return what is held of every device of a feed."""
+        asked = sa.select(DEVICES.c.device, DEVICES.c.digest, DEVICES.c.rows).where(*self._of(feed, DEVICES))
         with storage_failures(), self._engine.connect() as connection:
-            found = connection.execute(sa.select(*columns).where(*self._of(feed)))
-            frame = pd.DataFrame(found.all(), columns=list(Entry.__dataclass_fields__))
-        texts = dict.fromkeys(("key", "row_hash", "payload", "run_id", "tried_hash"), "str")
-        return frame.astype(texts | {"active": "bool"})
+            return {device: Held(digest or "", rows) for device, digest, rows in connection.execute(asked)}
+
+    def count_active(self, feed: str) -> int:
+        """Return how many rows of a feed ServiceNow holds as active."""
+        counted = sa.select(sa.func.count()).select_from(ROWS).where(*self._of(feed), *_HELD)
+        with storage_failures(), self._engine.connect() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def active_keys(self, feed: str) -> set[str]:
+        """Return the keys of the rows that ServiceNow holds as active."""
+        return self._keys(feed, *_HELD)
+
+    def confirmed_keys(self, feed: str) -> set[str]:
+        """Return the keys of the rows that ServiceNow has confirmed, be they removed since."""
+        return self._keys(feed, ROWS.c.row_hash.is_not(None))
 
     def has_confirmed(self, feed: str) -> bool:
         """Say whether ServiceNow has ever confirmed a row of a feed."""
-        any_row = sa.select(_rows.c.key).where(*self._of(feed), _rows.c.row_hash.is_not(None)).limit(1)
+        any_row = sa.select(ROWS.c.key).where(*self._of(feed), ROWS.c.row_hash.is_not(None)).limit(1)
         with storage_failures(), self._engine.connect() as connection:
             return connection.execute(any_row).first() is not None
 
     def write(self, feed: str, entries: Iterable[Entry]) -> None:
-        """Insert or replace entries, all or none of them."""
+        """Insert or replace entries, all or none of them; one that names no device keeps the one that it had."""
+        own = tuple(self._values_of(feed).values())
+        touched: set[str] = set()
+        deviceless: list[str] = []
+
+        def values() -> Iterator[tuple[object, ...]]:
+            for entry in entries:
+                if entry.device is None:
+                    deviceless.append(entry.key)
+                else:
+                    touched.add(entry.device)
+                yield (*own, *(getattr(entry, name) for name in COLUMNS))
+
         with storage_failures(), self._engine.begin() as connection:
-            for batch in _batches(entries):
-                connection.execute(upsert(self._engine, _rows), [self._values(feed, entry) for entry in batch])
+            write_rows(connection, ROWS, (*self._values_of(feed), *COLUMNS), values(), keep_if_null=("device",))
+            for some in batched(deviceless, _ASKED):
+                of = sa.select(ROWS.c.device).where(*self._of(feed), ROWS.c.key.in_(some), ROWS.c.device.is_not(None))
+                touched.update(connection.execute(of.distinct()).scalars())
+            self._digest(connection, feed, touched)
+
+    def assign(self, feed: str, devices: Mapping[str, str]) -> None:
+        """Tell to which device some entries belong, by key."""
+        set_device = sa.update(ROWS).where(*self._of(feed), ROWS.c.key == sa.bindparam("of_key"))
+        values = [{"of_key": key, "device": device} for key, device in devices.items()]
+        with storage_failures(), self._engine.begin() as connection:
+            if values:
+                connection.execute(set_device.values(device=sa.bindparam("device")), values)
+            self._digest(connection, feed, set(devices.values()))
 
     def miss(self, feed: str, keys: Sequence[str], *, run: str) -> dict[str, int]:
         """Count the run among those that missed some keys, and return how many have, by key; each run counts once.
 
         Keys that are not named are no longer missed. A run without a name is not kept, only added to the answer.
         """
-        mine = self._of(feed, _misses)
+        mine = self._of(feed, MISSES)
         with storage_failures(), self._engine.begin() as connection:
-            found = connection.execute(sa.select(_misses.c.key, _misses.c.runs, _misses.c.last_run).where(*mine))
+            found = connection.execute(sa.select(MISSES.c.key, MISSES.c.runs, MISSES.c.last_run).where(*mine))
             before = {key: (runs, last_run) for key, runs, last_run in found}
             counted = {key: _count_run(before.get(key, (0, "")), run) for key in keys}
             if run:
-                connection.execute(sa.delete(_misses).where(*mine))
+                connection.execute(sa.delete(MISSES).where(*mine))
                 rows = [{**self._values_of(feed), "key": k, "runs": n, "last_run": run} for k, n in counted.items()]
                 if rows:
-                    connection.execute(sa.insert(_misses), rows)
+                    connection.execute(sa.insert(MISSES), rows)
         return counted
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _of(self, feed: str, table: sa.Table = _rows) -> Sequence[sa.ColumnElement[bool]]:
+    def _read(self, feed: str, *conditions: sa.ColumnElement[bool]) -> pd.DataFrame:
+        asked = sa.select(*(ROWS.c[name] for name in COLUMNS)).where(*self._of(feed), *conditions)
+        with storage_failures(), self._engine.connect() as connection:
+            return to_frame(connection.execute(asked))
+
+    def _read_some(self, feed: str, column: sa.Column[str], values: Iterable[str]) -> pd.DataFrame:
+        asked = sa.select(*(ROWS.c[name] for name in COLUMNS)).where(*self._of(feed))
+        with storage_failures(), self._engine.connect() as connection:
+            questions = (asked.where(column.in_(some)) for some in batched(values, _ASKED))
+            return to_frame(row for question in questions for row in connection.execute(question))
+
+    def _keys(self, feed: str, *conditions: sa.ColumnElement[bool]) -> set[str]:
+        asked = sa.select(ROWS.c.key).where(*self._of(feed), *conditions)
+        with storage_failures(), self._engine.connect() as connection:
+            return set(connection.execute(asked).scalars())
+
+    def _digest(self, connection: sa.Connection, feed: str, devices: set[str]) -> None:
+        """Bring the digests of some devices up to date with their rows."""
+        names = (*self._values_of(feed), "device", "digest", "rows")
+        own = tuple(self._values_of(feed).values())
+        for some in batched(sorted(devices), _ASKED):
+            found = connection.execute(self._rows_of(feed, some))
+            held = {device: _held(list(rows)) for device, rows in groupby(found, key=lambda row: str(row.device))}
+            told = ((*own, device, one.digest or None, one.rows) for device, one in held.items())
+            write_rows(connection, DEVICES, names, told)
+
+    def _rows_of(self, feed: str, devices: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+        names = ("device", "key", "row_hash", "active", "attempts", "tried_hash")
+        asked = sa.select(*(ROWS.c[name] for name in names)).where(*self._of(feed), ROWS.c.device.in_(devices))
+        return asked.order_by(ROWS.c.device)
+
+    def _of(self, feed: str, table: sa.Table = ROWS) -> Sequence[sa.ColumnElement[bool]]:
         return [table.c[name] == value for name, value in self._values_of(feed).items()]
 
-    def _values(self, feed: str, entry: Entry) -> dict[str, Any]:
-        return self._values_of(feed) | asdict(entry)
-
-    def _values_of(self, feed: str) -> dict[str, Any]:
+    def _values_of(self, feed: str) -> dict[str, str]:
         return {"source": self._pair.source, "target": self._pair.target, "feed": feed}
+
+
+_HELD = (ROWS.c.active, ROWS.c.row_hash.is_not(None))
+"""What makes a row one that ServiceNow holds as active."""
+
+
+def _held(rows: Sequence[sa.Row[tuple[object, ...]]]) -> Held:
+    """Return the digest of a device's rows; none while one of them was refused and may have to be sent again."""
+    active = [(row.key, row.row_hash) for row in rows if row.active and row.row_hash]
+    is_quiet = all(not row.attempts and (row.row_hash == row.tried_hash or not row.tried_hash) for row in rows)
+    return Held(device_digest(active) if is_quiet else "", len(active))
 
 
 def _count_run(before: tuple[int, str], run: str) -> int:
     runs, last_run = before
     return runs if run and run == last_run else runs + 1
-
-
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    remaining = iter(entries)
-    while batch := list(islice(remaining, _BATCH_ROWS)):
-        yield batch

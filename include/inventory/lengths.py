@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from include.inventory.mapping import Feed
+from include.inventory.texts import is_among
 from include.servicenow.dictionary import StagingColumns
 
 
@@ -34,7 +35,7 @@ def fit(feed: Feed, to_send: pd.DataFrame, columns: StagingColumns | None) -> Fi
     ]
     too_long = pd.concat([_nothing(), *found], ignore_index=True)
     rejected = set(too_long.loc[too_long["done"] == "rejected", "key"])
-    kept = to_send[~to_send["_key"].isin(rejected)].reset_index(drop=True)
+    kept = to_send[~is_among(to_send["_key"], rejected)].reset_index(drop=True)
     for name, limit in too_long.loc[too_long["done"] == "cut", ["column", "limit"]].drop_duplicates().values.tolist():
         kept[name] = kept[name].str.slice(0, limit)
     return Fitted(kept, too_long)

@@ -62,6 +62,12 @@ class Feed:
         return tuple(column.name for column in self.columns)
 
     @property
+    def grouped(self) -> bool:
+        """Say whether a device's rows can be compared together: each key belongs to one device."""
+        keys = [self.column(name) for name in self.key]
+        return self.source == "apps" and any("device_id" in column.sources for column in keys)
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels that the mapping gives, by column."""
         return {column.name: column.label for column in self.columns if column.label}

@@ -11,7 +11,6 @@ from include.errors import SetupWrong
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.params import MissingPolicy
-from include.inventory.plan import no_longer_listed
 from include.iru.client import IruClient
 
 log = logging.getLogger(__name__)
@@ -31,16 +30,20 @@ class Missing:
 
 
 def find_missing(
-    feed: Feed, ledger: Ledger, seen: pd.DataFrame, *, policy: MissingPolicy, run: str, iru: Callable[[], IruClient]
+    feed: Feed,
+    ledger: Ledger,
+    seen: Callable[[], set[str]],
+    *,
+    policy: MissingPolicy,
+    run: str,
+    iru: Callable[[], IruClient],
 ) -> Missing:
-    """Return what became of the keys that are not in ``seen``, the keys that a complete extract of the fleet listed.
+    """Return what became of devices whose keys are not ``seen``, that is listed by a complete extract of the fleet.
 
-    An app is always sent once more as removed. A device follows the operator's policy, and only after ``GONE_AFTER``
-    runs in a row missed it and Iru answered 404 for the device itself. ``run`` names the run that misses it; one
+    A device follows the operator's policy, and only after ``GONE_AFTER`` runs in a row missed it and Iru answered 404
+    for the device itself. ``run`` names the run that misses it; one
     without a name looks and does not count. Nothing is ever deleted in ServiceNow.
     """
-    if feed.source == "apps":
-        return Missing(to_send=tuple(no_longer_listed(feed, ledger.read(feed.name), seen)))
     if policy == "ignore" or feed.name != _COMPUTER:
         return Missing()
     if policy == "retire" and not feed.removed_values:
@@ -48,7 +51,7 @@ def find_missing(
             'missing_devices is "retire", but the mapping does not say how a computer is retired. Set '
             f'feeds.{feed.name}.removed = {{ values = {{ install_status = "7" }} }} and the column in your mapping.'
         )
-    missed = ledger.miss(feed.name, no_longer_listed(feed, ledger.read(feed.name), seen), run=run)
+    missed = ledger.miss(feed.name, sorted(ledger.active_keys(feed.name) - seen()), run=run)
     often = [key for key, runs in missed.items() if runs >= GONE_AFTER]
     if len(often) < len(missed):
         log.info("%d devices are missed for the first time; the next whole run decides.", len(missed) - len(often))

@@ -1,36 +1,45 @@
 """Keep the pages of a walk as files; a walk that breaks is walked anew, and nothing of the broken one stays.
 
-A walk that was interrupted (a kill, a server that was sick for too long) goes on behind the pages that it left.
+A walk that was interrupted (a kill, a server that was sick for too long) goes on behind the pages that it left. Pages
+are kept as they were received, several in a file: the first ones each in their own, later ones by the dozen, so that an
+interruption costs a small share of the walk and an object store is not asked for every page.
 """
 
-import gzip
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import msgspec
+import pyarrow as pa
+
+from include.errors import StorageFailed
+from include.iru.raw_rows import encode_rows
 from include.iru.walk import Bookmark, WalkBroken
-from include.storage import StoragePath, list_files, read_json, write_bytes, write_json
+from include.storage import StoragePath, list_files, read_bytes, read_json, write_bytes, write_json
 
 log = logging.getLogger(__name__)
 
-Page = list[dict[str, Any]]
+Page = Sequence[dict[str, Any]]
 
 MAX_NEW_WALKS = 3
 """How often a walk that breaks is begun anew."""
 
-_PAGE = ".json.gz"
+MOST_PAGES_A_FILE = 40
+
+_SHARE = 8  # a file holds an eighth of the pages before it
+_PAGE = ".json.zst"
 _WALK = "walk.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The rows and pages of one walk, and the devices that its rows name."""
+    """The rows and pages of one walk, and the devices that its rows name, where these were asked for."""
 
-    rows: int
-    pages: int
+    rows: int = 0
+    pages: int = 0
     device_ids: frozenset[str] = field(default=frozenset(), repr=False)
 
 
@@ -38,28 +47,34 @@ class Stored:
 class Come:
     """How far a walk had come, and when (unix seconds); without a cursor only an offset leads to the next page."""
 
-    pages: int
+    files: int
     cursor: str
     ended: bool
     at_s: float
 
 
 def store_walk(
-    folder: StoragePath, walk: Callable[[Bookmark], Iterable[Page]], *, go_on: bool = False, by_offset: bool = False
+    folder: StoragePath,
+    walk: Callable[[Bookmark], Iterable[Page]],
+    *,
+    go_on: bool = False,
+    by_offset: bool = False,
+    names_devices: bool = True,
 ) -> Stored:
     """Write the pages of a walk in their order, replacing all that are there.
 
     With ``go_on`` the pages of an interrupted walk stay where it can go on after them: by cursor, or ``by_offset``.
-    A WalkBroken begins it anew, at most ``MAX_NEW_WALKS`` times; the last one is raised.
+    A WalkBroken begins it anew, at most ``MAX_NEW_WALKS`` times; the last one is raised. ``names_devices`` False spares
+    looking into the rows.
     """
     left = MAX_NEW_WALKS
     come = _come(folder) if go_on else None
     if come and not (come.ended or come.cursor or by_offset):
         come = None
     while True:
-        _clear(folder, keep=come.pages if come else 0)
+        _clear(folder, keep=come.files if come else 0)
         try:
-            return _write_all(folder, walk, come)
+            return _Keeper(folder, names_devices=names_devices).store(walk, come)
         except WalkBroken as error:
             if not left:
                 raise WalkBroken(f"{error} It was begun anew {MAX_NEW_WALKS} times and broke each time.") from None
@@ -85,14 +100,34 @@ def clear_pages(folder: StoragePath) -> None:
 
 
 def append_page(folder: StoragePath, position: int, page: Page) -> None:
-    """Write one page behind those that are there; ``position`` is their number."""
-    write_bytes(folder / f"page-{position:06d}{_PAGE}", gzip.compress(json.dumps(page).encode(), 1, mtime=0))
+    """Write one page behind the files that are there; ``position`` is their number."""
+    write_pages(folder, position, [encode_rows(page)])
+
+
+def write_pages(folder: StoragePath, position: int, encoded: Sequence[bytes]) -> None:
+    """Write pages, each a JSON array, as one file."""
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(b"[" + b",".join(encoded) + b"]")
+    write_bytes(folder / f"pages-{position:06d}{_PAGE}", packed.getvalue().to_pybytes())
 
 
 def iter_pages(folder: StoragePath) -> Iterator[Page]:
     """Yield the pages that a walk left, in their order."""
+    for body in iter_files(folder):
+        yield from _decode(body)
+
+
+def iter_files(folder: StoragePath) -> Iterator[bytes]:
+    """Yield the files of a walk in their order, each a JSON array of pages; StorageFailed where one is damaged."""
     for path in list_files(folder, _PAGE):
-        yield json.loads(gzip.decompress(path.read_bytes()))
+        packed = read_bytes(path)
+        try:
+            with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+                body = stream.read()
+        except (OSError, ValueError):
+            raise StorageFailed(f"{path} is damaged. Clear the task extract, and run it again.") from None
+        yield body
 
 
 def device_ids(page: Page) -> Iterator[str]:
@@ -100,10 +135,18 @@ def device_ids(page: Page) -> Iterator[str]:
     return (row["device_id"].casefold() for row in page if isinstance(row.get("device_id"), str))
 
 
+def _decode(body: bytes) -> list[Page]:
+    try:
+        pages: list[Page] = msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # JSON that only Python's reader takes
+        pages = json.loads(body)
+    return pages
+
+
 def _come(folder: StoragePath) -> Come | None:
     path = folder / _WALK
     come = Come(**read_json(path)) if path.exists() else None
-    return come if come and len(list_files(folder, _PAGE)) >= come.pages else None
+    return come if come and len(list_files(folder, _PAGE)) >= come.files else None
 
 
 def _clear(folder: StoragePath, *, keep: int) -> None:
@@ -113,23 +156,51 @@ def _clear(folder: StoragePath, *, keep: int) -> None:
         leftover.unlink()  # of an earlier try, which may have seen more pages
 
 
-def _write_all(folder: StoragePath, walk: Callable[[Bookmark], Iterable[Page]], come: Come | None) -> Stored:
-    rows = n_pages = 0
-    ids: set[str] = set()
-    for page in iter_pages(folder):
-        rows, n_pages = rows + len(page), n_pages + 1
-        ids.update(device_ids(page))
-    if n_pages:
-        log.info("Going on behind %d pages of an earlier try.", n_pages)
-    bookmark = Bookmark(iter_pages(folder), come.cursor if come else "")
-    for page in () if come and come.ended else walk(bookmark):
-        append_page(folder, n_pages, page)
-        rows, n_pages = rows + len(page), n_pages + 1
-        ids.update(device_ids(page))
-        _note(folder, Come(n_pages, bookmark.cursor, ended=False, at_s=time.time()))
-    _note(folder, Come(n_pages, "", ended=True, at_s=time.time()))
-    return Stored(rows, n_pages, frozenset(ids))
+class _Keeper:
+    """Keeps the pages of one walk, and notes after each file how far it has come."""
 
+    def __init__(self, folder: StoragePath, *, names_devices: bool) -> None:
+        self._folder = folder
+        self._names_devices = names_devices
+        self._rows = self._pages = self._files = 0
+        self._ids: set[str] = set()
+        self._waiting: list[bytes] = []
 
-def _note(folder: StoragePath, come: Come) -> None:
-    write_json(folder / _WALK, asdict(come))
+    def store(self, walk: Callable[[Bookmark], Iterable[Page]], come: Come | None) -> Stored:
+        for body in iter_files(self._folder):
+            self._files += 1
+            for page in _decode(body):
+                self._count(page)
+        if self._pages:
+            log.info("Going on behind %d pages of an earlier try.", self._pages)
+        bookmark = Bookmark(iter_pages(self._folder), come.cursor if come else "")
+        if not (come and come.ended):
+            self._walk(walk, bookmark)
+        self._note("", ended=True)
+        return Stored(self._rows, self._pages, frozenset(self._ids))
+
+    def _walk(self, walk: Callable[[Bookmark], Iterable[Page]], bookmark: Bookmark) -> None:
+        cursor = bookmark.cursor
+        try:
+            for page in walk(bookmark):
+                self._waiting.append(encode_rows(page))
+                cursor = bookmark.cursor
+                self._count(page)
+                if len(self._waiting) >= min(MOST_PAGES_A_FILE, 1 + self._pages // _SHARE):
+                    self._write(cursor)
+        finally:
+            if self._waiting:  # whatever ended the walk, these pages need not be asked for again
+                self._write(cursor)
+
+    def _write(self, cursor: str) -> None:
+        write_pages(self._folder, self._files, self._waiting)
+        self._files, self._waiting = self._files + 1, []
+        self._note(cursor, ended=False)
+
+    def _count(self, page: Page) -> None:
+        self._rows, self._pages = self._rows + len(page), self._pages + 1
+        if self._names_devices:
+            self._ids.update(device_ids(page))
+
+    def _note(self, cursor: str, *, ended: bool) -> None:
+        write_json(self._folder / _WALK, asdict(Come(self._files, cursor, ended=ended, at_s=time.time())))

@@ -14,6 +14,7 @@ from include.inventory.columns import join_key
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.run import Run
+from include.inventory.texts import is_among
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.lookup import find_existing
@@ -23,40 +24,45 @@ log = logging.getLogger(__name__)
 COMPUTER_TABLE = "cmdb_ci_computer"
 
 
-def waiting_rows(
-    rows: pd.DataFrame,
-    partner: Feed,
-    known: pd.DataFrame,
-    client: ServiceNowClient,
-    *,
-    coming: Collection[str] = (),
-    ask: bool = True,
-) -> dict[int, str]:
-    """Return the rows that must wait for their partner, by position, with the reason.
+class Partners:
+    """Tells which rows must wait for their partner; what ServiceNow was asked once it is not asked again.
 
-    ``known`` are the partner's ledger entries, ``coming`` the keys of the partners that this run sends before. Serial
-    numbers of neither are looked up in ServiceNow's computers; where that is not allowed, nothing is held and
-    ServiceNow decides. ``ask`` False spares the look-up: this run itself carries the partners.
+    ``there`` are the keys of the partners that ServiceNow has, or gets from this run before. Serial numbers that are
+    not among them are looked up in ServiceNow's computers; where that is not allowed, nothing is held and ServiceNow
+    decides. ``ask`` False spares the look-up: this run itself carries the partners.
     """
-    column = partner.key[0]
-    there = confirmed_keys(known) | set(coming)
-    serials = {value for value in rows[column].dropna().unique() if join_key([value]) not in there}
-    if not serials:
-        return {}
-    try:
-        existing = find_existing(client, COMPUTER_TABLE, "serial_number", sorted(serials)) if ask else set()
-    except (AccessDenied, AnswerUnusable) as error:
-        log.warning("Whether ServiceNow has the computers of %d devices cannot be told: %s", len(serials), error)
-        return {}
-    missing = {serial for serial in serials if serial.casefold() not in existing}
-    reason = f"its computer is not in ServiceNow yet; the feed {partner.name!r} brings it"
-    waiting = rows.loc[rows[column].isin(missing), "_row"]
-    return {int(row): reason for row in waiting}
 
+    def __init__(
+        self, partner: Feed, there: Collection[str], client: Callable[[], ServiceNowClient], *, ask: bool = True
+    ) -> None:
+        self._partner = partner
+        self._there = there
+        self._client = client
+        self._ask = ask
+        self._asked: dict[str, bool] = {}
 
-def confirmed_keys(known: pd.DataFrame) -> set[str]:
-    """Return the keys of ledger entries that ServiceNow has confirmed."""
-    return set(known.loc[known["row_hash"].notna(), "key"])
+    def waiting(self, rows: pd.DataFrame) -> dict[int, str]:
+        """Return the rows that must wait, by position, with the reason."""
+        column = self._partner.key[0]
+        serials = {value for value in rows[column].dropna().unique() if join_key([value]) not in self._there}
+        self._look_up(serials - self._asked.keys())
+        missing = {serial for serial in serials if not self._asked[serial]}
+        reason = f"its computer is not in ServiceNow yet; the feed {self._partner.name!r} brings it"
+        return {int(row): reason for row in rows.loc[is_among(rows[column], missing), "_row"]}
+
+    def _look_up(self, serials: Collection[str]) -> None:
+        if not serials:
+            return
+        if not self._ask:
+            self._asked |= dict.fromkeys(serials, False)
+            return
+        try:
+            existing = find_existing(self._client(), COMPUTER_TABLE, "serial_number", sorted(serials))
+        except (AccessDenied, AnswerUnusable) as error:
+            log.warning("Whether ServiceNow has the computers of %d devices cannot be told: %s", len(serials), error)
+            self._asked |= dict.fromkeys(serials, True)
+            return
+        self._asked |= {serial: serial.casefold() in existing for serial in serials}
 
 
 def dangling_in(run: Run, feed: Feed, ledger: Ledger) -> Callable[[pd.DataFrame], pd.Series] | None:
@@ -67,7 +73,7 @@ def dangling_in(run: Run, feed: Feed, ledger: Ledger) -> Callable[[pd.DataFrame]
     partner = run.partner_of(feed)
     if partner is None:
         return None
-    column, untaken = partner.key[0], run.sent_keys(partner.name) - confirmed_keys(ledger.read(partner.name))
+    column, untaken = partner.key[0], run.sent_keys(partner.name) - ledger.confirmed_keys(partner.name)
 
     def dangling(sent: pd.DataFrame) -> pd.Series:
         keys = [join_key([value]) if isinstance(value, str) else None for value in sent[column]]

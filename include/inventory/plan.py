@@ -1,7 +1,7 @@
 """Compare a feed's staging rows with the ledger and decide what to send. Nothing here writes to ServiceNow."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -10,22 +10,25 @@ import pandas as pd
 from include.inventory.cells import CLEARS, canonical
 from include.inventory.mapping import Feed
 from include.inventory.parking import ParkingRule, Refusal, refusals, to_frame
+from include.inventory.texts import constant_series, digests, is_among, json_rows, text_series, to_series, values_of
 
 ACTIONS = ("create", "update", "resend", "remove", "retire")
 
 _NOT_LISTED = -1
+_NOTES = ("_row", "_key", "_device", "_action", "_hash", "_payload", "_released")
 
 Payload = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run would do with a feed.
+    """What one run would do with some rows of a feed.
 
     ``to_send``: the staging columns as they are sent, with ``_row`` (-1 for rows that the source no longer lists),
-    ``_key``, ``_action``, ``_hash``, ``_payload`` (what the ledger keeps once ServiceNow confirms) and ``_released``
-    (it was parked, and its attempts begin anew). ``changes``: key, action, column, before, after. ``held``: row,
-    reason, parked rows included. ``parked``: row, key, attempts, verdict, message, parked removals included.
+    ``_key``, ``_device``, ``_action``, ``_hash``, ``_payload`` (what the ledger keeps once ServiceNow confirms) and
+    ``_released`` (it was parked, and its attempts begin anew). ``changes``: key, action, column, before, after, for
+    rows that ServiceNow holds already. ``held``: row, reason, parked rows included. ``parked``: row, key, attempts,
+    verdict, message, parked removals included.
     """
 
     to_send: pd.DataFrame
@@ -56,10 +59,17 @@ class Waits:
 class _Planned:
     row: int
     key: str
+    device: str | None
     action: str
     payload: Payload
     before: Payload
     released: bool = False
+
+
+def with_payloads(feed: Feed, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return shaped rows with ``_payload``, their staging columns as canonical JSON, and its 128 bit ``_hash``."""
+    payloads = json_rows(rows, {name: name for name in sorted(feed.column_names)})
+    return rows.assign(_payload=to_series(payloads, rows.index), _hash=text_series(digests(payloads), rows.index))
 
 
 def make_plan(
@@ -71,28 +81,28 @@ def make_plan(
     waits: Waits | None = None,
     full_resend: bool = False,
 ) -> Plan:
-    """Return the plan of a feed.
+    """Return the plan of some rows of a feed.
 
-    ``rows`` are shaped rows, ``known`` the ledger's entries, ``removed_keys`` the keys to send once more with the
-    feed's removed values.
+    ``rows`` are shaped rows with their payloads, ``known`` the ledger's entries of these and of ``removed_keys``, the
+    keys to send once more with the feed's removed values.
     """
     waits = waits or Waits()
-    hashes = dict(zip(known["key"], known["row_hash"], strict=True))
-    payloads = dict(zip(known["key"], known["payload"], strict=True))
-    listed = _payloads(feed, rows)
-    differing = [
-        _planned(row, key, payload, _parse(payloads.get(key)))
-        for row, key, payload in listed
-        if full_resend or key in waits.in_flight or hashes.get(key) != row_hash(payload)
-    ]
-    removals = _removals(feed, removed_keys, payloads, hashes)
-    sendable, reasons, parked = _sort_out([*differing, *removals], known, waits)
-    reasons |= _partnerless(rows, sendable, waits)
-    planned = [row for row in sendable if row.row not in reasons]
+    hashes = pd.Series(known["row_hash"].array, index=pd.Index(known["key"]))
+    same = (rows["_key"].map(hashes) == rows["_hash"]) & ~is_among(rows["_key"], waits.in_flight)
+    differing = rows if full_resend else rows[~same]
+    is_new = ~is_among(differing["_key"], {*values_of(known["key"]), *waits.in_flight})
+    fresh = differing[is_new]
+    entries = known.set_index("key")
+    planned = [*_planned(differing[~is_new], entries), *_removals(feed, removed_keys, entries)]
+    sendable, reasons, parked = _sort_out(planned, known, waits)
+    reasons |= _partnerless(rows, [*fresh["_row"].tolist(), *(row.row for row in sendable)], waits)
+    kept = [row for row in sendable if row.row not in reasons]
     return Plan(
-        to_send=_to_send(feed, planned),
-        changes=_changes(planned),
-        held=pd.DataFrame({"row": list(reasons), "reason": pd.Series(list(reasons.values()), dtype="str")}),
+        to_send=_in_order(_created(feed, fresh[~fresh["_row"].isin(reasons)]), _to_send(feed, kept)),
+        changes=_changes(kept),
+        held=pd.DataFrame({"row": list(reasons), "reason": text_series(list(reasons.values()))}).astype(
+            {"row": "int64"}
+        ),
         unchanged=len(rows) - len(differing),
         parked=to_frame(parked),
     )
@@ -121,10 +131,10 @@ def _sort_out(
     return sendable, reasons, parked
 
 
-def _partnerless(rows: pd.DataFrame, sendable: Sequence[_Planned], waits: Waits) -> dict[int, str]:
+def _partnerless(rows: pd.DataFrame, sendable: Sequence[int], waits: Waits) -> dict[int, str]:
     """Return the rows that must wait for another one, asking only where something is to be sent."""
-    positions = [row.row for row in sendable if row.row != _NOT_LISTED]
-    return dict(waits.partner(rows[rows["_row"].isin(positions)])) if waits.partner and positions else {}
+    listed = [row for row in sendable if row != _NOT_LISTED]
+    return dict(waits.partner(rows[rows["_row"].isin(listed)])) if waits.partner and listed else {}
 
 
 def row_hash(payload: Payload) -> str:
@@ -132,55 +142,60 @@ def row_hash(payload: Payload) -> str:
     return blake2b(canonical(payload), digest_size=16).hexdigest()
 
 
-def no_longer_listed(feed: Feed, known: pd.DataFrame, seen: pd.DataFrame) -> list[str]:
-    """Return the keys that ServiceNow holds as active rows and that the source does not list any more."""
-    return sorted(set(active_keys(known)) - set(seen["_key"]))
-
-
 def active_keys(known: pd.DataFrame) -> list[str]:
     """Return the keys that ServiceNow holds as active rows."""
     return [str(key) for key in known.loc[known["active"] & known["row_hash"].notna(), "key"]]
 
 
-def _payloads(feed: Feed, rows: pd.DataFrame) -> list[tuple[int, str, Payload]]:
-    cells = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in feed.column_names]
-    columns = zip(rows["_row"].tolist(), rows["_key"].tolist(), zip(*cells, strict=True), strict=True)
-    return [
-        (row, key, {name: cell for name, cell in zip(feed.column_names, values, strict=True) if cell is not None})
-        for row, key, values in columns
-    ]
+def _planned(rows: pd.DataFrame, entries: pd.DataFrame) -> Iterator[_Planned]:
+    """Yield rows of which the ledger has an entry, be it of a refusal only."""
+    found = rows[["_row", "_key", "_device", "_payload"]].itertuples(index=False, name=None)
+    payloads = entries["payload"].reindex(rows["_key"])
+    for (row, key, device, text), last in zip(found, payloads, strict=True):
+        payload, before = _parse(text), _parse(last)
+        action = "create" if not before else "resend" if before == payload else "update"
+        yield _Planned(row, key, _text(device), action, payload, before)
 
 
-def _removals(
-    feed: Feed, keys: Sequence[str], payloads: Mapping[str, object], hashes: Mapping[str, object]
-) -> list[_Planned]:
-    """Return the whole last row of every key with the removed values, but for those that ServiceNow has already."""
-    planned = []
-    for key in keys:
-        before = _parse(payloads.get(key))
-        payload = before | dict(feed.removed_values)
-        if row_hash(payload) != hashes.get(key):
-            planned.append(_Planned(_NOT_LISTED, key, "remove" if feed.source == "apps" else "retire", payload, before))
-    return planned
+def _removals(feed: Feed, keys: Sequence[str], entries: pd.DataFrame) -> Iterator[_Planned]:
+    """Yield the whole last row of every key with the removed values, but for those that ServiceNow has already."""
+    action = "remove" if feed.source == "apps" else "retire"
+    last = entries[["payload", "row_hash", "device"]].reindex(list(keys))
+    for key, payload, before_hash, device in zip(keys, last["payload"], last["row_hash"], last["device"], strict=True):
+        before = _parse(payload)
+        after = before | dict(feed.removed_values)
+        if row_hash(after) != before_hash:
+            yield _Planned(_NOT_LISTED, key, _text(device), action, after, before)
 
 
-def _planned(row: int, key: str, payload: Payload, before: Payload) -> _Planned:
-    action = "create" if not before else "resend" if before == payload else "update"
-    return _Planned(row, key, action, payload, before)
+def _created(feed: Feed, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that ServiceNow has never seen as they are sent."""
+    released = pd.Series(False, index=rows.index, dtype="bool")
+    marked = rows.assign(_action=constant_series("create", rows.index), _released=released)
+    return marked[[*_NOTES, *feed.column_names]]
 
 
 def _to_send(feed: Feed, planned: Sequence[_Planned]) -> pd.DataFrame:
     sent = [_as_sent(feed, row) for row in planned]
     frame = {
         "_row": pd.Series([row.row for row in planned], dtype="int64"),
-        "_key": pd.Series([row.key for row in planned], dtype="str"),
-        "_action": pd.Series([row.action for row in planned], dtype="str"),
-        "_hash": pd.Series([row_hash(row.payload) for row in planned], dtype="str"),
-        "_payload": pd.Series([canonical(row.payload).decode() for row in planned], dtype="str"),
+        "_key": text_series([row.key for row in planned]),
+        "_device": text_series([row.device for row in planned]),
+        "_action": text_series([row.action for row in planned]),
+        "_hash": text_series([row_hash(row.payload) for row in planned]),
+        "_payload": text_series([canonical(row.payload).decode() for row in planned]),
         "_released": pd.Series([row.released for row in planned], dtype="bool"),
     }
-    columns = {name: pd.Series([row.get(name) for row in sent], dtype="str") for name in feed.column_names}
+    columns = {name: text_series([row.get(name) for row in sent]) for name in feed.column_names}
     return pd.DataFrame(frame | columns)
+
+
+def _in_order(*frames: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in the order of the source, and after them those that it no longer lists."""
+    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
+    together = pd.concat(filled, ignore_index=True)
+    listed = together["_row"] != _NOT_LISTED
+    return pd.concat([together[listed].sort_values("_row"), together[~listed]], ignore_index=True)
 
 
 def _as_sent(feed: Feed, row: _Planned) -> Payload:
@@ -197,6 +212,7 @@ def _changes(planned: Sequence[_Planned]) -> pd.DataFrame:
     found = [
         (row.key, row.action, name, row.before.get(name), row.payload.get(name))
         for row in planned
+        if row.before
         for name in sorted(row.before.keys() | row.payload.keys())
         if row.before.get(name) != row.payload.get(name)
     ]
@@ -205,3 +221,7 @@ def _changes(planned: Sequence[_Planned]) -> pd.DataFrame:
 
 def _parse(payload: object) -> Payload:
     return dict(json.loads(payload)) if isinstance(payload, str) and payload else {}
+
+
+def _text(cell: object) -> str | None:
+    return cell if isinstance(cell, str) else None

@@ -1,15 +1,16 @@
 """``plan.html``: what a run would send, or has sent, field by field, before and after."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from include.inventory.guards import told
 from include.inventory.mapping import Feed
 from include.inventory.page import counted, heading, note, page, table
 from include.inventory.run import Run
-from include.storage import read_frame, write_bytes
+from include.storage import write_bytes
 
 MOST_CHANGES = 500
-"""Changes of fields that the page shows per feed; ``changes.parquet`` beside it holds all."""
+"""Fields that the page shows per feed; the frames beside it hold all."""
 
 _LONGEST_CELL = 200
 _COLUMNS = ("row", "action", "column", "before", "after")
@@ -49,17 +50,26 @@ def _feed(run: Run, feed: Feed) -> Iterator[str]:
 
 
 def _changes(run: Run, feed: Feed) -> Iterator[str]:
-    changes = read_frame(run.folder.changes(feed.name))
-    if changes.empty:
+    shown = list(islice(_fields(run, feed), MOST_CHANGES + 1))
+    if not shown:
         yield note("No field changes.")
         return
-    shown = changes.head(MOST_CHANGES)
-    if len(shown) < len(changes):
+    if len(shown) > MOST_CHANGES:
         yield note(
-            f"The first {len(shown):,} of {len(changes):,} changed fields; all are in plan/{feed.name}/changes.parquet."
+            f"The first {MOST_CHANGES:,} fields; all are in plan/{feed.name}/changes (rows that ServiceNow holds) and "
+            f"plan/{feed.name}/to_send."
         )
-    rows = shown[["key", "action", "column", "before", "after"]].itertuples(index=False)
-    yield table(_COLUMNS, [[_short(cell) for cell in row] for row in rows])
+    yield table(_COLUMNS, [[_short(cell) for cell in row] for row in shown[:MOST_CHANGES]])
+
+
+def _fields(run: Run, feed: Feed) -> Iterator[Sequence[object]]:
+    """Yield what changes in rows that ServiceNow holds, then what it is sent of new ones."""
+    for changes in run.folder.changes(feed.name).frames():
+        yield from changes[["key", "action", "column", "before", "after"]].itertuples(index=False)
+    for rows in run.folder.to_send(feed.name).frames(["_key", "_action", *feed.column_names]):
+        for row in rows[rows["_action"] == "create"].head(MOST_CHANGES).to_dict("records"):
+            filled = ((name, row[name]) for name in sorted(feed.column_names) if isinstance(row[name], str))
+            yield from ((row["_key"], "create", name, None, value) for name, value in filled)
 
 
 def _short(cell: object) -> str | None:

@@ -109,41 +109,54 @@ def _of_feed(run: Run, feed: Feed, *, sends: bool) -> Iterator[ProblemRow]:
     folder = run.folder
     if not folder.told_by(f"shape-{feed.name}"):
         return
-    for _, group in read_frame(folder.rejects(feed.name)).groupby("row", sort=True):
-        yield _problem(feed, "rejected", group.iloc[0], zip(group["column"], group["reason"], strict=True))
+    for rejects in folder.rejects(feed.name).frames():
+        for _, group in rejects.groupby("row", sort=True):
+            yield _problem(feed, "rejected", group.iloc[0], zip(group["column"], group["reason"], strict=True))
     if not folder.told_by(f"plan-{feed.name}"):
         return
-    rows = read_frame(folder.rows(feed.name)).set_index("_row")
-    yield from _too_long(folder, feed, rows)
-    yield from _held(folder, feed, rows)
+    for too_long in folder.too_long(feed.name).frames():
+        yield from _too_long(folder, feed, too_long)
+    yield from _held(folder, feed)
     if sends:
         yield from _refused(folder, feed)
 
 
-def _too_long(folder: RunFolder, feed: Feed, rows: pd.DataFrame) -> Iterator[ProblemRow]:
-    found = read_frame(folder.too_long(feed.name))
+def _too_long(folder: RunFolder, feed: Feed, found: pd.DataFrame) -> Iterator[ProblemRow]:
+    rows = _rows(folder, feed, found["row"])
     for key, group in found[found["done"] == "rejected"].groupby("key", sort=False):
         lengths = zip(group["column"], group["length"], group["limit"], strict=True)
         reasons = [(name, f"is {n} characters long, its staging column holds {limit}") for name, n, limit in lengths]
         yield _problem(feed, "rejected", _identity(rows, group["row"].iloc[0]) | {"_key": key}, reasons)
 
 
-def _held(folder: RunFolder, feed: Feed, rows: pd.DataFrame) -> Iterator[ProblemRow]:
+def _held(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
     """Yield the rows that wait; a parked one with ServiceNow's last words."""
-    parked = read_frame(folder.parked(feed.name))
+    parked = folder.parked(feed.name).read()
     said = dict(zip(parked["key"], parked["message"], strict=True))
-    for row, reason in read_frame(folder.held(feed.name))[["row", "reason"]].itertuples(index=False):
-        identity = _identity(rows, row)
-        words = said.get(_text(identity.get("_key")))
-        yield _problem(feed, "held", identity, [("", f"{reason}: {words}" if words else reason)])
+    for held in folder.held(feed.name).frames():
+        rows = _rows(folder, feed, held["row"])
+        for row, reason in held[["row", "reason"]].itertuples(index=False):
+            identity = _identity(rows, row)
+            words = said.get(_text(identity.get("_key")))
+            yield _problem(feed, "held", identity, [("", f"{reason}: {words}" if words else reason)])
+
+
+def _rows(folder: RunFolder, feed: Feed, positions: pd.Series) -> pd.DataFrame:
+    """Return some shaped rows by their positions."""
+    names = [name for name in ("serial_number", "device_id") if name in feed.column_names]
+    found = [rows[rows["_row"].isin(positions)] for rows in folder.rows(feed.name).frames(["_row", "_key", *names])]
+    return pd.concat(found).set_index("_row") if len(positions) else found[0].iloc[:0].set_index("_row")
 
 
 def _refused(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
     """Yield what was sent and is not confirmed, and what was to be sent and has no verdict."""
-    to_send = read_frame(folder.to_send(feed.name))
-    if to_send.empty:
-        return
-    verdicts = Receipts(folder.to_send(feed.name)).read_verdicts()
+    for path in folder.to_send(feed.name).paths():
+        to_send = read_frame(path)
+        if len(to_send):
+            yield from _refused_of(feed, to_send, Receipts(path).read_verdicts())
+
+
+def _refused_of(feed: Feed, to_send: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[ProblemRow]:
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
     for row in answered[~is_confirmed(answered)].to_dict("records"):

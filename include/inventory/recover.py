@@ -58,39 +58,46 @@ def recover(
 
 def has_open(run: Run) -> bool:
     """Say whether a run sent, or began to send, rows whose verdicts are not known."""
-    frames = [run.folder.to_send(feed.name) for feed in run.feeds]
-    return any(frame.exists() and Receipts(frame).has_open() for frame in frames)
+    parts = (path for feed in run.feeds for path in run.folder.to_send(feed.name).paths())
+    return any(Receipts(path).has_open() for path in parts)
 
 
 def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRun) -> InFlight:
     """Take the verdicts of what one run had sent into the ledger, and return what is still in flight."""
     in_flight: InFlight = {}
-    newer_runs = registry.newer_than(known.run_id)
     for feed in earlier.feeds:
-        path = earlier.folder.to_send(feed.name)
-        if not path.exists():
-            continue
-        receipts, spec = Receipts(path), spec_of(feed, services.loads)
-        positions = ask_again(services.servicenow, spec, path) if receipts.has_open() else frozenset[int]()
-        to_send, verdicts = read_frame(path), receipts.read_verdicts()
-        if len(verdicts):
-            dangling = dangling_in(earlier, feed, services.ledger)
-            settle_feed(
-                services.ledger, feed, to_send, verdicts,
-                run_id=known.run_id, newer_runs=newer_runs, dangling=dangling,
-            )  # fmt: skip
-        log.info(
-            "Run %s, feed %s: %d of %d rows have their verdict, %d are not transformed yet.",
-            known.run_id,
-            feed.name,
-            len(verdicts),
-            len(to_send),
-            len(positions),
-        )
-        if positions:
+        waiting = [
+            key
+            for path in earlier.folder.to_send(feed.name).paths()
+            for key in _ask_part(earlier, feed, path, services, registry, known)
+        ]
+        if waiting:
             why = f"what run {known.run_id} sent of it is not transformed yet"
-            in_flight[feed.name] = dict.fromkeys(map(str, to_send["_key"].iloc[sorted(positions)]), why)
+            in_flight[feed.name] = dict.fromkeys(waiting, why)
     return in_flight
+
+
+def _ask_part(
+    earlier: Run, feed: Feed, path: StoragePath, services: Services, registry: RunRegistry, known: KnownRun
+) -> list[str]:
+    """Take the verdicts of a part's rows into the ledger, and return the keys of those that are still in flight."""
+    receipts, spec = Receipts(path), spec_of(feed, services.loads)
+    positions = ask_again(services.servicenow, spec, path) if receipts.has_open() else frozenset[int]()
+    to_send, verdicts = read_frame(path), receipts.read_verdicts()
+    if len(verdicts):
+        dangling, newer_runs = dangling_in(earlier, feed, services.ledger), registry.newer_than(known.run_id)
+        settle_feed(
+            services.ledger, feed, to_send, verdicts, run_id=known.run_id, newer_runs=newer_runs, dangling=dangling
+        )
+    log.info(
+        "Run %s, feed %s: %d of %d rows have their verdict, %d are not transformed yet.",
+        known.run_id,
+        feed.name,
+        len(verdicts),
+        len(to_send),
+        len(positions),
+    )
+    return [str(key) for key in to_send["_key"].iloc[sorted(positions)]]
 
 
 def spec_of(feed: Feed, loads: LoadSpec) -> LoadSpec:

@@ -12,6 +12,7 @@ import pandas as pd
 from include.errors import AnswerUnusable
 from include.inventory.cells import CLEARS
 from include.inventory.mapping import Feed
+from include.inventory.texts import is_among
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.lookup import find_existing
@@ -39,7 +40,7 @@ def clear_unknown(feed: Feed, to_send: pd.DataFrame, changes: pd.DataFrame, clie
         moved = changes[(changes["column"] == column.name) & changes["before"].notna() & changes["after"].notna()]
         if column.known_in and not moved.empty:
             keys = _keys_of_unknown(moved, column.known_in, client)
-            to_send.loc[to_send["_key"].isin(keys), column.name] = CLEARS
+            to_send.loc[is_among(to_send["_key"], set(keys)), column.name] = CLEARS
             unknown |= {column.name: len(keys)} if len(keys) else {}
     return Referred(to_send, unknown)
 
@@ -54,4 +55,4 @@ def _keys_of_unknown(moved: pd.DataFrame, known_in: str, client: ServiceNowClien
         return moved["key"].iloc[:0]
     if not existing:  # not even the earlier values: the account does not see the table's rows
         return moved["key"].iloc[:0]
-    return moved.loc[~moved["after"].str.casefold().isin(existing), "key"]
+    return moved.loc[~is_among(moved["after"].str.casefold(), existing), "key"]

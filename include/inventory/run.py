@@ -13,10 +13,11 @@ from include.inventory.params import RunParams
 from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
+from include.inventory.texts import values_of
 from include.iru.client import IruClient
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
-from include.storage import StoragePath, read_frame, read_json, write_json
+from include.storage import StoragePath, read_json, write_json
 from include.web.transport import RequestCount
 
 
@@ -27,6 +28,7 @@ class Rules:
     limits: GuardLimits = field(default_factory=GuardLimits)
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
+    partitions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Run:
         return self.changed is None
 
     @property
+    def partitions(self) -> int:
+        """Among how many tasks the work of a run is divided; few changed devices are not."""
+        return self.rules.partitions if self.carries_everything else 1
+
+    @property
     def feeds(self) -> list[Feed]:
         """The feeds of this run, in the order in which they are loaded."""
         return [feed for feed in self.mapping.of_source(self.source) if feed.name in self.params.feeds]
@@ -68,11 +75,16 @@ class Run:
         """Return the feed whose rows a feed's rows refer to, where this run sends both."""
         return next((each for each in self.feeds if each.name == feed.partner), None)
 
-    def sent_keys(self, feed: str) -> frozenset[str]:
+    def sent_keys(self, feed: str) -> set[str]:
         """Return the keys of the rows that this run plans to send of one of its feeds; of other feeds none."""
-        path = self.folder.to_send(feed)
-        planned = feed in [each.name for each in self.feeds] and path.exists()
-        return frozenset(map(str, read_frame(path)["_key"])) if planned else frozenset()
+        planned = feed in [each.name for each in self.feeds]
+        frames = self.folder.to_send(feed).frames(["_key"]) if planned else ()
+        return {key for frame in frames for key in values_of(frame["_key"])}
+
+    def seen_keys(self, feed: str) -> set[str]:
+        """Return the keys of all rows that the source lists, filtered and rejected ones included."""
+        parts = (self.folder.rows(feed), self.folder.also_seen(feed))
+        return {key for each in parts for frame in each.frames(["_key"]) for key in values_of(frame["_key"])}
 
     @staticmethod
     def pair_of(root: StoragePath) -> str:

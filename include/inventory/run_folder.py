@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.errors import PipelineError
+from include.inventory.parts import Parts
 from include.storage import StoragePath, list_files, read_json, write_json
 
 STAGES = ("extract", "shape", "plan", "load", "settle")
@@ -18,7 +19,7 @@ class RunFolder:
     root: StoragePath
 
     def pages(self, source: str) -> StoragePath:
-        """The folder of a source's pages as received (extract)."""
+        """The folder of a collection's pages as received (extract)."""
         return self.root / "extract" / source
 
     @property
@@ -26,45 +27,45 @@ class RunFolder:
         """What an extract that has not come to its end began with (extract)."""
         return self.root / "extract" / "begun.json"
 
-    def rows(self, feed: str) -> StoragePath:
-        """The valid staging rows of a feed (shape)."""
-        return self.root / "shape" / feed / "rows.parquet"
+    def rows(self, feed: str) -> Parts:
+        """The valid staging rows of a feed, in buckets (shape)."""
+        return Parts(self.root / "shape" / feed / "rows")
 
-    def seen(self, feed: str) -> StoragePath:
-        """The key of every row that the source listed, filtered and rejected ones included (shape)."""
-        return self.root / "shape" / feed / "seen.parquet"
+    def also_seen(self, feed: str) -> Parts:
+        """Key and device of the filtered and rejected rows, which the source lists all the same, in buckets (shape)."""
+        return Parts(self.root / "shape" / feed / "also_seen")
 
-    def rejects(self, feed: str) -> StoragePath:
+    def rejects(self, feed: str) -> Parts:
         """The rejected rows of a feed: row, column, reason (shape)."""
-        return self.root / "shape" / feed / "rejects.parquet"
+        return Parts(self.root / "shape" / feed / "rejects")
 
-    def too_long(self, feed: str) -> StoragePath:
+    def too_long(self, feed: str) -> Parts:
         """The rows that were rejected or cut because a value is longer than its staging column (plan)."""
-        return self.root / "plan" / feed / "too_long.parquet"
+        return Parts(self.root / "plan" / feed / "too_long")
 
-    def filtered(self, feed: str) -> StoragePath:
+    def filtered(self, feed: str) -> Parts:
         """The filtered rows of a feed, with the reason (shape)."""
-        return self.root / "shape" / feed / "filtered.parquet"
+        return Parts(self.root / "shape" / feed / "filtered")
 
-    def to_send(self, feed: str) -> StoragePath:
-        """The rows to send, as they are sent (plan)."""
-        return self.root / "plan" / feed / "to_send.parquet"
+    def to_send(self, feed: str) -> Parts:
+        """The rows to send, as they are sent; each part is loaded by itself (plan)."""
+        return Parts(self.root / "plan" / feed / "to_send")
 
-    def changes(self, feed: str) -> StoragePath:
-        """What sending would change, field by field (plan)."""
-        return self.root / "plan" / feed / "changes.parquet"
+    def changes(self, feed: str) -> Parts:
+        """What sending would change in rows that ServiceNow holds, field by field (plan)."""
+        return Parts(self.root / "plan" / feed / "changes")
 
-    def held(self, feed: str) -> StoragePath:
+    def held(self, feed: str) -> Parts:
         """The rows that wait, with the reason (plan)."""
-        return self.root / "plan" / feed / "held.parquet"
+        return Parts(self.root / "plan" / feed / "held")
 
-    def parked(self, feed: str) -> StoragePath:
+    def parked(self, feed: str) -> Parts:
         """The rows that were refused too often: row, key, attempts, verdict, message (plan)."""
-        return self.root / "plan" / feed / "parked.parquet"
+        return Parts(self.root / "plan" / feed / "parked")
 
-    def missing(self, feed: str) -> StoragePath:
+    def missing(self, feed: str) -> Parts:
         """The keys of rows that Iru no longer has and that are only reported (plan)."""
-        return self.root / "plan" / feed / "missing.parquet"
+        return Parts(self.root / "plan" / feed / "missing")
 
     @property
     def about(self) -> StoragePath:

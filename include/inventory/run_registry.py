@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from include.errors import RetryLater, RunUnsafe
 from include.inventory.database import WAIT_S, open_database, pair_columns, storage_failures
-from include.inventory.ledger import Pair
+from include.inventory.ledger_tables import Pair
 from include.inventory.processes import Process, is_alive, this_process
 
 BETWEEN_STAGES = timedelta(seconds=60)
@@ -79,7 +79,7 @@ class RunRegistry:
         me: Callable[[], Process] = this_process,
     ) -> None:
         self._of = {"source": pair.source, "target": pair.target, "name": name}
-        self._engine = open_database(url, _runs, wait_s=wait_s)
+        self._engine = open_database(url, wait_s=wait_s)
         self._now = now
         self._me = me()
 

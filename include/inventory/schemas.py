@@ -1,22 +1,30 @@
 """The pandera models of source frames and staging frames, validated lazily: one run reports every bad row."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from include.inventory.cells import CLEARS, Unusable
 from include.inventory.mapping import Column, Feed
+from include.inventory.texts import is_text
 
 _NOT_SCALAR = "is more than a cell can hold"
 _TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"
 
 
-def source_model(fields: Sequence[str]) -> pa.DataFrameSchema:
-    """Return the model of a source frame: every field is null, a boolean, a finite number, or text for one cell."""
+def source_model(frame: pd.DataFrame) -> pa.DataFrameSchema:
+    """Return the model of a source frame: every field is null, a boolean, a finite number, or text for one cell.
+
+    A column of the type text holds nothing else, as whoever read it has made sure.
+    """
     scalar = pa.Check(lambda value: not isinstance(value, Unusable), element_wise=True, error=_NOT_SCALAR)
-    return pa.DataFrameSchema({name: pa.Column(object, scalar, nullable=True) for name in fields})
+    kinds = {str(name): is_text(frame[name]) for name in frame}
+    return pa.DataFrameSchema(
+        {
+            name: pa.Column("str", nullable=True) if text else pa.Column(object, scalar, nullable=True)
+            for name, text in kinds.items()
+        }
+    )
 
 
 def staging_model(feed: Feed) -> pa.DataFrameSchema:

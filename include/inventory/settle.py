@@ -1,5 +1,6 @@
 """Take ServiceNow's verdicts into the ledger and count every row of a feed exactly once."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pandas as pd
 from include.errors import CountsDisagree
 from include.inventory.ledger import Entry, Ledger
 from include.inventory.mapping import Feed
+from include.inventory.texts import is_among, values_of
 from include.loading.verdicts import IGNORED_BY_SCRIPT
 
 COUNTS = (
@@ -32,6 +34,15 @@ class Counted:
     removals_refused: int
     not_sent: int
 
+    def __add__(self, other: "Counted") -> "Counted":
+        """Count two parts of a feed together."""
+        return Counted(
+            {name: n + other.counts[name] for name, n in self.counts.items()},
+            dict((Counter(self.refusals) + Counter(other.refusals)).most_common()),
+            self.removals_refused + other.removals_refused,
+            self.not_sent + other.not_sent,
+        )
+
 
 def settle_feed(
     ledger: Ledger,
@@ -52,11 +63,11 @@ def settle_feed(
     """
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
-    known = ledger.read(feed.name)
-    later = known.loc[known["run_id"].isin(list(newer_runs)), "key"]
+    known = ledger.read_keys(feed.name, values_of(answered["_key"]))
+    later = set(values_of(known.loc[is_among(known["run_id"], set(newer_runs)), "key"]))
     hangs = dangling(answered) if dangling else pd.Series(False, index=answered.index)
     answered = answered.assign(_confirmed=is_confirmed(answered) & ~hangs, _hangs=hangs)
-    ledger.write(feed.name, _entries(answered[~answered["_key"].isin(later)], known, run_id))
+    ledger.write(feed.name, _entries(answered[~is_among(answered["_key"], later)], known, run_id))
     listed = answered["_row"] >= 0
     outcomes = answered.loc[listed, "outcome"].value_counts()
     counts = {name: int(outcomes.get(name, 0)) for name in COUNTS}
@@ -94,12 +105,13 @@ def _means_no_change(messages: pd.Series) -> pd.Series:
 
 
 def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterator[Entry]:
-    ours = known[known["key"].isin(answered["_key"])]
-    before = {str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in ours.to_dict("records")}
+    before = {
+        str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in known.to_dict("records")
+    }
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    names = ["_key", "_hash", "_payload", "_action", "_released", "outcome", "message", "import_set"]
+    names = ["_key", "_device", "_hash", "_payload", "_action", "_released", "outcome", "message", "import_set"]
     for values in answered[[*names, "_confirmed", "_hangs"]].itertuples(index=False, name=None):
-        key, row_hash, payload, action, released, outcome, message, import_set, confirmed, hangs = values
+        key, device, row_hash, payload, action, released, outcome, message, import_set, confirmed, hangs = values
         last = before.get(key)
         yield Entry(
             key=key,
@@ -114,6 +126,7 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
             tried_at=now,
             confirmed_at=now if confirmed else _or_none(last, "confirmed_at"),
             tried_hash=row_hash,
+            device=device if isinstance(device, str) else None,
         )
 
 

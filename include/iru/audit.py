@@ -58,7 +58,7 @@ def _fetch(client: IruClient, walk: Walk, *, since: str, cursor: str) -> dict[st
         walk.check(page["results"], page["cursor"])
         return page
 
-    at_cursor = {"cursor": cursor} if cursor else {}
+    at_cursor: dict[str, Any] = {"cursor": cursor} if cursor else {}
     page: dict[str, Any] = client.get(
         "audit/events", accept=accept, limit=PAGE_EVENTS, sort_by="occurred_at", start_date=since, **at_cursor
     )

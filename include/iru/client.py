@@ -4,7 +4,7 @@ Source: https://api-docs.iru.com (official Postman collection, 2026-03-16).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from include.iru.quota import PAGE_ROWS, Quota, read_quota
 from include.iru.walk import Bookmark, Repeated, Walk
 from include.web.pace import Pace
 from include.web.retry import RetryPolicy
-from include.web.transport import CONNECT_TIMEOUT_S, Bearer, RequestCount, new_session, send
+from include.web.transport import CONNECT_TIMEOUT_S, Bearer, Parse, RequestCount, new_session, send
 
 REQUESTS_PER_SECOND = 40.0
 """A little under the 50 a second that Iru's rate-limit headers state."""
@@ -53,14 +53,17 @@ class IruClient:
         self._session.headers["Accept"] = "application/json"
         self._session.auth = Bearer(settings.token)
 
-    def get(self, path: str, *, accept: Accept = lambda value: value, **params: Any) -> Any:
+    def get(self, path: str, *, accept: Accept = lambda value: value, parse: Parse | None = None, **params: Any) -> Any:
         """Return the JSON of ``GET /api/v1/<path>`` as ``accept`` returns it; transient failures are tried again.
 
+        ``parse`` reads the body where not all of it is wanted as Python's values.
         Raises SetupWrong (credentials, permissions, host), RetryLater, NotFound, BadRequest or AnswerUnusable.
         """
         try:
             return self.retry.call(
-                lambda: accept(self._send("GET", path, params=params)), repeat_unsure=True, count=self.requests
+                lambda: accept(self._send("GET", path, parse=parse, params=params)),
+                repeat_unsure=True,
+                count=self.requests,
             )
         except Repeated as error:
             raise AnswerUnusable(str(error)) from None
@@ -120,7 +123,7 @@ class IruClient:
             raise AnswerUnusable("GET /prism/count answered without a whole number as 'count'.")
         return count, not body.get("approximate")
 
-    def _send(self, method: str, path: str, **options: Any) -> Any:
+    def _send(self, method: str, path: str, *, parse: Parse | None = None, **options: Any) -> Any:
         self._pace.wait()
         answer = send(
             self._session,
@@ -132,7 +135,7 @@ class IruClient:
             **options,
         )
         self.quota = read_quota(answer) or self.quota
-        return judge(answer)
+        return judge(answer, parse)
 
 
 def is_device_id(value: object) -> bool:
@@ -147,7 +150,7 @@ def _without_id(path: str) -> str:
     return path
 
 
-def _ids(rows: list[dict[str, Any]]) -> list[str]:
+def _ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name a page by its devices: other values of a device may change between two answers."""
     return [str(row.get("device_id")) for row in rows]
 

@@ -8,7 +8,7 @@ import json
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
 from include.privacy import masked
-from include.web.transport import Answer
+from include.web.transport import Answer, Parse
 
 _LONGEST_DETAIL = 200
 _TRANSIENT = {408, 425}
@@ -26,11 +26,11 @@ class BadRequest(AnswerUnusable):
     """Iru refused the request's parameters."""
 
 
-def judge(answer: Answer) -> object:
-    """Return the JSON value of a success; raise what to do about anything else."""
+def judge(answer: Answer, parse: Parse | None = None) -> object:
+    """Return the JSON value of a success, as ``parse`` reads it; raise what to do about anything else."""
     status = answer.status
     if status == 200:
-        return _json(answer)
+        return _json(answer, parse)
     if status in (401, 403):
         kind = NotPermitted if status == 403 else SetupWrong
         raise kind(
@@ -54,13 +54,13 @@ def judge(answer: Answer) -> object:
     raise AnswerUnusable(f"{answer.request}: Iru answered HTTP {status}, which this call does not know.")
 
 
-def _json(answer: Answer) -> object:
+def _json(answer: Answer, parse: Parse | None) -> object:
     """Return the body; what is no JSON is a page of something in between or a cut answer, and may be whole next time.
 
     Source: proxies, gateways and maintenance pages answer 200 with HTML of their own.
     """
     try:
-        return answer.json()
+        return answer.json(parse)
     except AnswerUnusable as error:
         raise RetryLater(
             f"{error} If that stays so, a proxy or a sign-in page answers in Iru's place; check the connection's "

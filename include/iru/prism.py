@@ -5,18 +5,19 @@ with it. Source: Iru's official pagination example (kandji-inc/support, prism_pa
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from include.errors import AnswerUnusable
 from include.iru.client import IruClient
 from include.iru.judge import BadRequest
+from include.iru.raw_rows import RawRows, Row, parse_envelope
 from include.iru.walk import Bookmark, Walk, WalkBroken
 
 
 def iter_prism(
     client: IruClient, category: str, bookmark: Bookmark | None = None, *, only: Mapping[str, Any] | None = None
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[Sequence[Row]]:
     """Yield the pages of ``GET /prism/<category>`` until the category ends; with a ``bookmark`` those after its cursor.
 
     ``only`` is Prism's own filter, operators by key. Source: Iru Endpoint API, "Prism, Filters".
@@ -43,7 +44,7 @@ def iter_prism(
             body = pages.at_offset(rows)
 
 
-def fetch_sample(client: IruClient, category: str) -> dict[str, Any]:
+def fetch_sample(client: IruClient, category: str) -> Row:
     """Return the first row of a category, an empty dict where it has none: what a row of this tenant looks like."""
     rows = _Pages(client, category, limit=1).first()["data"]
     return dict(rows[0]) if rows else {}
@@ -82,7 +83,7 @@ class _Pages:
 
     def _get(self, **params: Any) -> dict[str, Any]:
         page: dict[str, Any] = self._client.get(
-            self._path, accept=self._accept, limit=self.limit, **self._filter, **params
+            self._path, accept=self._accept, parse=parse_envelope, limit=self.limit, **self._filter, **params
         )
         return page
 
@@ -102,7 +103,8 @@ def _more_by_offset(body: dict[str, Any], rows: int, limit: int) -> bool:
 
 def _envelope(body: Any, path: str) -> dict[str, Any]:
     data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+    is_page = isinstance(data, RawRows) or (isinstance(data, list) and all(isinstance(row, dict) for row in data))
+    if not is_page:
         raise AnswerUnusable(f"GET /{path} did not answer Prism's envelope with a list of objects in 'data'.")
     cursor = body.get("cursor") or None
     if cursor is not None and not isinstance(cursor, str):

@@ -32,7 +32,7 @@ class Bookmark:
     Whoever begins the walk fills it in; the walk keeps ``cursor`` up to date, before it yields a page.
     """
 
-    kept: Iterable[list[dict[str, Any]]] = ()
+    kept: Iterable[Sequence[dict[str, Any]]] = ()
     cursor: str = ""
 
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 import pandas as pd
 
 from include.errors import SetupWrong
+from include.inventory.texts import json_rows
 from include.servicenow.import_sets import MAX_BODY_BYTES, encode
 
 Record = dict[str, str]
@@ -78,6 +79,15 @@ def iter_chunks(
         size_bytes += record_bytes
     if batch:
         yield pick(records, batch)
+
+
+def iter_bodies(
+    frame: pd.DataFrame, labels: Mapping[str, str], *, chunk_rows: int, max_bytes: int = MAX_BODY_BYTES
+) -> Iterator[bytes]:
+    """TMP."""
+    texts = json_rows(frame, dict(labels)).to_pylist()
+    for start in range(0, len(texts), chunk_rows):
+        yield ('{"records":[' + ",".join(texts[start : start + chunk_rows]) + "]}").encode()
 
 
 def _digest(rows: Sequence[int]) -> str:

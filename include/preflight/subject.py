@@ -12,7 +12,7 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.stages import run_extract, run_shape
 from include.iru.client import IruClient
 from include.servicenow.client import ServiceNowClient
-from include.storage import StoragePath, read_frame, remove_tree
+from include.storage import StoragePath, remove_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def read_fleet(client: IruClient, mapping: FeedMapping, root: StoragePath) -> di
     run = Run("devices", RunParams.parse({"mode": "plan"}, feeds=feeds), mapping, folder)
     run_extract(run, client)
     run_shape(run)
-    rows = {feed: read_frame(folder.rows(feed)) for feed in feeds}
+    rows = {feed: folder.rows(feed).read() for feed in feeds}
     for part in ("extract", "shape", "stages"):
         remove_tree(root / part)
     return rows

@@ -19,7 +19,7 @@ from include.reconcile.show import FeedResult, to_frame
 from include.reconcile.target import read_target
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied, NoSuchTable
-from include.storage import StoragePath, read_frame, remove_tree, write_frame
+from include.storage import StoragePath, remove_tree, write_frame
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ def _feed(
 ) -> FeedResult:
     if not feed.target_table or not set(feed.key) <= set(feed.target_fields):
         return FeedResult(skipped="The mapping does not say which table its rows end in, by which fields.")
-    wanted, seen = read_frame(folder.rows(feed.name)), set(read_frame(folder.seen(feed.name))["_key"])
+    wanted = folder.rows(feed.name).read()
+    seen = {*wanted["_key"], *folder.also_seen(feed.name).read(["_key"])["_key"]}
     try:
         actual = read_target(servicenow, feed, wanted[feed.key[0]].dropna())
     except (AccessDenied, NoSuchTable) as error:

@@ -44,10 +44,10 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:
-        """Return the parsed body; AnswerUnusable when it is not JSON."""
+    def json(self, parse: "Parse | None" = None) -> Any:
+        """Return the parsed body; AnswerUnusable when it is not JSON. ``parse`` reads it, json.loads by default."""
         try:
-            return json.loads(self.body)
+            return (parse or json.loads)(self.body)
         except (ValueError, RecursionError) as error:
             raise AnswerUnusable(
                 f"{self.request} answered HTTP {self.status} with {self.kind} that are not valid JSON."
@@ -190,6 +190,9 @@ def pieces(response: requests.Response, *, label: str, max_bytes: int) -> Iterat
             raise AnswerUnusable(f"{label}: the answer is larger than {max_bytes} bytes; it was not read to its end.")
         yield piece
 
+
+Parse = Callable[[bytes], Any]
+"""Turns a body into a value; raises ValueError or RecursionError for what is no JSON."""
 
 Judge = Callable[[Answer], Any]
 """Turns an answer into its JSON value, or raises the error that says what to do."""

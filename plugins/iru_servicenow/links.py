@@ -8,6 +8,7 @@ from airflow.sdk.configuration import conf
 
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import storage_root
+from include.loading.frames import frame_parts
 from include.loading.receipts import Receipts
 from iru_servicenow.hooks.servicenow import ServiceNowHook
 
@@ -56,8 +57,8 @@ class ImportSetsLink(BaseOperatorLink):
         frame_uri, conn_id = getattr(operator, "frame_uri", ""), getattr(operator, "servicenow_conn_id", "")
         if not isinstance(frame_uri, str) or not frame_uri:
             return ""
-        verdicts = Receipts(ObjectStoragePath(frame_uri)).read_verdicts()
-        sets = sorted(set(verdicts["import_set"].dropna()) - {""})
+        verdicts = [Receipts(path).read_verdicts() for path in frame_parts(ObjectStoragePath(frame_uri))]
+        sets = sorted({name for told in verdicts for name in told["import_set"].dropna()} - {""})
         if not sets:
             return ""
         listed = ",".join(sets[:MOST_SETS])

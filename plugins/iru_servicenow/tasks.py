@@ -110,7 +110,7 @@ def shape(folder_uri: str) -> str:
 
 @task(task_display_name="Plan: compare with the ledger", execution_timeout=timedelta(hours=1))
 def plan(folder_uri: str) -> dict[str, str]:
-    """Compare with the ledger; return the run's folder and, by feed, the frame to send (empty: nothing to send).
+    """Compare with the ledger; return the run's folder and, by feed, the folder of what is to be sent (empty: nothing).
 
     What earlier runs had sent is settled first, so that nothing is sent twice and no verdict is lost.
     """
@@ -124,7 +124,9 @@ def plan(folder_uri: str) -> dict[str, str]:
         run_plan(run, services, in_flight=in_flight)
     chosen = {feed.name for feed in run.feeds} if run.params.mode == "load" else set()
     frames = {
-        feed.name: str(run.folder.to_send(feed.name)) if feed.name in chosen and run.rows_to_send(feed.name) else ""
+        feed.name: str(run.folder.to_send(feed.name).folder)
+        if feed.name in chosen and run.rows_to_send(feed.name)
+        else ""
         for feed in run.mapping.of_source(run.source)
     }
     return {"folder": folder_uri} | frames

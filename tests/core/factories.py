@@ -1,7 +1,6 @@
 """Rows as Iru sends them, and the frames that the stages make of them."""
 
-import gzip
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,13 @@ import pandas as pd
 
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import load_mapping
+from include.inventory.page_files import append_page
 from include.inventory.params import RunParams
-from include.inventory.read_sources import read_source
+from include.inventory.plan import with_payloads
+from include.inventory.read_sources import iter_source
+from include.inventory.run import Run
 from include.inventory.run_folder import RunFolder
-from include.inventory.shape import Shaped, shape
-from include.storage import write_bytes
+from include.inventory.stages import run_shape
 
 MAPPING = load_mapping()
 PAIR = Pair("https://tenant.example", "https://instance.example")
@@ -61,11 +62,34 @@ def app(number: int = 1, on: int = 1, **changes: Any) -> Record:
     return row | changes
 
 
+@dataclass(frozen=True)
+class Shaped:
+    """What the shape stage left of a feed: its rows with their payloads, all keys that were listed, and the rest."""
+
+    rows: pd.DataFrame
+    seen: pd.DataFrame
+    rejects: pd.DataFrame
+    filtered: pd.DataFrame
+    told: dict[str, Any]
+
+    extracted = property(lambda self: self.told["extracted"])
+    rejected = property(lambda self: self.told["rejected"])
+    unkeyed = property(lambda self: self.told["unkeyed"])
+
+    @classmethod
+    def read(cls, folder: RunFolder, feed: Any) -> "Shaped":
+        """Read the frames of a feed."""
+        name = feed.name
+        rows = with_payloads(feed, folder.rows(name).read().sort_values("_row", ignore_index=True))
+        seen = pd.concat([rows[["_key"]], folder.also_seen(name).read(["_key"])], ignore_index=True)
+        told = folder.told_by(f"shape-{name}")
+        return cls(rows, seen, folder.rejects(name).read(), folder.filtered(name).read(), told)
+
+
 def keep_pages(folder: RunFolder, **collections: list[Record]) -> None:
     """Write pages as the extract stage leaves them."""
     for name, rows in collections.items():
-        page = gzip.compress(json.dumps(rows).encode())
-        write_bytes(folder.pages(name) / "page-000000.json.gz", page)
+        append_page(folder.pages(name), 0, rows)
 
 
 def params(carried: tuple[str, ...] = ("computer", "mdm", "apps"), /, **values: Any) -> RunParams:
@@ -83,7 +107,14 @@ def shaped(tmp_path: Path, feed: str, rows: list[Record], **options: Any) -> Sha
         keep_pages(folder, devices=rows, device_information=prism)
     else:
         keep_pages(folder, apps=rows)
-    return shape(read_source(folder, mapping, source), mapping.feeds[feed], mapping, params(**options))
+    run_shape(Run(source, params((feed,), **options), mapping, folder))
+    return Shaped.read(folder, mapping.feeds[feed])
+
+
+def source_frame(folder: RunFolder, source: str, mapping: Any = MAPPING) -> pd.DataFrame:
+    """Return all source frames of a run as one."""
+    frame = pd.concat(list(iter_source(folder, mapping, source)))
+    return frame.astype(object).where(frame.notna(), None)
 
 
 def cells(frame: pd.DataFrame, row: int = 0) -> dict[str, str | None]:

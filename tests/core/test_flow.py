@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import requests
 from factories import MAPPING, PAIR, app, device, params, prism_device
@@ -23,12 +22,12 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.settle import COUNTS
 from include.inventory.stages import Run, Services, run_extract, run_plan, run_shape
 from include.iru.client import IruClient, IruSettings
-from include.loading.load import load_frame
+from include.loading.frames import load_frames
 from include.loading.spec import LoadSpec
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec
 from include.servicenow.client import ServiceNowClient
-from include.storage import read_frame, read_json
+from include.storage import read_json
 from include.web.retry import RetryPolicy
 
 QUIET = RetryPolicy(attempts=2, sleep=lambda _: None)
@@ -76,10 +75,11 @@ class Flow:
         """Load what was planned, and settle."""
         results = {}
         for feed in run.feeds if load and run.params.mode == "load" else []:
-            path = run.folder.to_send(feed.name)
-            if len(read_frame(path)):
+            if run.rows_to_send(feed.name):
                 spec = LoadSpec(table=feed.staging_table, key_columns=feed.key)
-                results[feed.name] = {"requests": load_frame(self.servicenow(), spec, path).requests}
+                results[feed.name] = {
+                    "requests": load_frames(self.servicenow(), spec, run.folder.to_send(feed.name).paths()).requests
+                }
         return conclude(run, self.ledger, dag_id="d", run_id=f"r{self.runs}", loads=results)
 
     def run(self, source: str, **options) -> dict[str, dict[str, int]]:
@@ -186,7 +186,7 @@ def test_a_plan_sends_nothing_and_shows_everything(sandbox, tmp_path):
     counts = flow.run("devices", mode="plan")["computer"]
     assert writes(sandbox) == 0
     assert "inserted" not in counts
-    assert len(read_frame(flow.last.to_send("computer"))) == counts["held"]
+    assert len(flow.last.to_send("computer").read()) == counts["held"]
     report = read_json(flow.last.report)
     assert report["mode"] == "plan"
     assert report["details"]["computer"]["planned"] == {"create": counts["held"]}
@@ -413,7 +413,7 @@ def test_a_missing_device_is_ignored_or_reported(scripted, policy, reported):
     counts = flow.run("devices", missing_devices=policy)
     assert counts["computer"] == {"extracted": 1, "unchanged": 1}
     assert read_json(flow.last.report)["details"]["computer"]["missing_devices"] == reported
-    assert len(read_frame(flow.last.missing("computer"))) == reported
+    assert len(flow.last.missing("computer").read()) == reported
 
 
 def test_retiring_needs_values_that_say_how(scripted):
@@ -460,11 +460,11 @@ def test_pages_of_an_earlier_try_are_not_read_again(scripted, tmp_path):
     tenant = Tenant(apps=[app(1)])
     flow = scripted(tenant, Taker())
     folder = RunFolder(tmp_path / "again")
-    leftover = folder.pages("apps") / "page-000007.json.gz"
+    leftover = folder.pages("apps") / "pages-000007.json.zst"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"old")
     extract(flow.iru(), "apps", folder)
-    assert [path.name for path in folder.pages("apps").iterdir()] == ["page-000000.json.gz"]
+    assert [path.name for path in folder.pages("apps").iterdir()] == ["pages-000000.json.zst"]
 
 
 def test_rows_that_shrink_while_they_are_read_are_no_incomplete_extract(scripted, tmp_path):
@@ -483,8 +483,8 @@ def test_the_plan_of_a_run_is_the_same_when_it_is_made_again(scripted):
     """A stage that is run again on the same inputs writes the same files, so that a load can go on."""
     flow = scripted(Tenant(devices=[device(n) for n in range(1, 6)]), Taker())
     run = flow.prepare("devices")
-    before = run.folder.to_send("computer").read_bytes()
+    before = run.folder.to_send("computer").path(0).read_bytes()
     run_shape(run)
     run_plan(run, Services(flow.ledger, iru=flow.iru, servicenow=flow.servicenow))
-    assert run.folder.to_send("computer").read_bytes() == before
-    assert isinstance(read_frame(run.folder.to_send("computer")), pd.DataFrame)
+    assert run.folder.to_send("computer").path(0).read_bytes() == before
+    assert len(run.folder.to_send("computer").read()) == 5

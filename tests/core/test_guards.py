@@ -11,7 +11,7 @@ from test_flow import Flow, Taker, Tenant
 from include.errors import RunUnsafe, SetupWrong
 from include.inventory.guards import GUARDS, FeedCounts, Finding, GuardLimits, enforce, judge_feed
 from include.inventory.run import Rules
-from include.storage import read_frame, read_json
+from include.storage import read_json
 
 NAME = "IRU_SERVICENOW_GUARDS"
 LIMITS = GuardLimits()
@@ -195,7 +195,7 @@ def test_what_a_guard_holds_back_is_counted_and_kept_for_a_person(tmp_path):
         report = flow.finish(flow.reopened("devices", **COMPUTERS), load=False)
         assert report.feeds["computer"].counts["held"] == 30
         assert report.feeds["computer"].details["held_because"] == {"stopped by many_changes": 30}
-        assert len(read_frame(flow.last.changes("computer"))) == 30
+        assert len(flow.last.changes("computer").read()) == 30
 
 
 def test_a_finding_in_plan_mode_is_in_the_log(tmp_path, caplog):

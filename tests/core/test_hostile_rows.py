@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from factories import MAPPING, Record, app, cells, device, ledger, prism_device, reasons, shaped
+from factories import MAPPING, Record, Shaped, app, cells, device, ledger, prism_device, reasons, shaped
 from hostile import MEGABYTE, ODD_TEXT, ODD_VALUES, sources
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,6 @@ from instance import settings as account
 
 from include.inventory.lengths import fit
 from include.inventory.plan import Plan, make_plan
-from include.inventory.shape import Shaped
 from include.loading.chunks import iter_chunks, staging_columns, to_records
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 import pytest
-from factories import MAPPING
+from factories import MAPPING, source_frame
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted import Asked, Reply, Scripted, serving
@@ -15,7 +15,7 @@ from scripted import Asked, Reply, Scripted, serving
 from include.errors import PipelineError, StorageFailed
 from include.inventory.extract import Collection, extract
 from include.inventory.page_files import iter_pages
-from include.inventory.read_sources import read_source, source_fields
+from include.inventory.read_sources import source_fields
 from include.inventory.run_folder import RunFolder
 from include.iru import export as export_module
 from include.iru.client import IruClient, IruSettings
@@ -117,7 +117,7 @@ def test_an_export_gives_the_same_rows_as_the_pages(tmp_path):
                 fields = source_fields(MAPPING, source)
                 found = extract(client, source, folder, method=method, fields=fields)
                 assert all(collection.complete for collection in found.collections.values())
-                frames[method, source] = read_source(folder, MAPPING, source)
+                frames[method, source] = source_frame(folder, source)
     assert len(frames["pages", "apps"]) > 500
     for source in ("apps", "devices"):
         by_pages, by_export = frames["pages", source], frames["export", source]

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from factories import MAPPING, app, device
+from factories import MAPPING, app, device, source_frame
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from scripted import Asked, Reply, Scripted, serving
 
 from include.errors import PipelineError
 from include.inventory.extract import extract
-from include.inventory.read_sources import read_source, source_fields
+from include.inventory.read_sources import source_fields
 from include.inventory.run_folder import RunFolder
 from include.iru.client import IruClient, IruSettings
 from include.web.pace import Pace
@@ -59,7 +59,7 @@ def extract_all(server: Scripted, method: str) -> None:
             fields = source_fields(MAPPING, source)
             with contextlib.suppress(PipelineError):
                 extract(client_of(server), source, run, fields=fields, method=method)
-                read_source(run, MAPPING, source)
+                source_frame(run, source)
 
 
 @FUZZ
@@ -107,7 +107,7 @@ def test_odd_fields_do_not_keep_valid_rows_from_arriving(server, changes):
         with tempfile.TemporaryDirectory() as folder:
             run = RunFolder(Path(folder))
             extract(client_of(server), source, run)
-            frame = read_source(run, MAPPING, source)
+            frame = source_frame(run, source)
             assert len(frame) == 3
             valid = (device if source == "devices" else app)(3)
             assert frame[key].tolist()[2] == valid[key]

@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from factories import PAIR, ledger
-from sqlalchemy.dialects import postgresql
 from test_ledger import ENTRY
 
 from include.errors import StorageFailed
-from include.inventory.database import upsert
 from include.inventory.ledger import Entry, Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +136,7 @@ def test_a_new_ledger_is_readable_by_its_owner_only(tmp_path):
 
 def _older(path: Path) -> None:
     """Make the table as the version before parked rows made it, with one entry."""
-    columns = [name for name in Entry.__dataclass_fields__ if name != "tried_hash"]
+    columns = [name for name in Entry.__dataclass_fields__ if name not in ("tried_hash", "device")]
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE TABLE ledger_rows (source VARCHAR(200) NOT NULL, target VARCHAR(200) NOT NULL, "
@@ -170,11 +168,3 @@ def test_an_entrys_content_is_in_no_error(tmp_path):
     with pytest.raises(sa.exc.IntegrityError) as caught:
         ledger(tmp_path).write("apps", [replace(ENTRY, payload="ann@example.com", verdict=None)])
     assert "ann@example.com" not in str(caught.value)
-
-
-def test_postgresql_gets_the_upsert_in_its_own_spelling():
-    """Both databases are written to by one statement, each in its dialect."""
-    table = sa.Table("t", sa.MetaData(), sa.Column("k", sa.Text, primary_key=True), sa.Column("v", sa.Text))
-    engine = sa.create_mock_engine("postgresql+psycopg2://", lambda *_: None)
-    text = str(upsert(engine, table).compile(dialect=postgresql.dialect()))
-    assert "ON CONFLICT (k) DO UPDATE SET v = excluded.v" in text

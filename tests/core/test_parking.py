@@ -7,7 +7,7 @@ from test_flow import Flow, Taker, Tenant
 
 from include.inventory.parking import ParkingRule
 from include.inventory.run import Rules
-from include.storage import read_frame, read_json
+from include.storage import read_json
 
 COMPUTERS = {"feeds": ["computer"]}
 
@@ -40,7 +40,7 @@ def test_after_five_refusals_a_row_is_parked_and_reported(refused):
     assert len(flow.asked) == before
     details = read_json(flow.last.report)["details"]["computer"]
     assert (details["parked"], details["held_because"]) == (1, {"parked after 5 refusals": 1})
-    parked = read_frame(flow.last.parked("computer")).to_dict("records")
+    parked = flow.last.parked("computer").read().to_dict("records")
     said = "ServiceNow gave no reason (state 'error')."
     assert parked == [{"row": 1, "key": "ser2", "attempts": 5, "verdict": "error", "message": said}]
 
@@ -94,7 +94,7 @@ def test_a_parked_removal_is_reported_beside_the_rows(tmp_path):
         sent = inserts(flow)
         assert flow.run("apps")["apps"] == {"extracted": 1, "unchanged": 1}
         assert inserts(flow) == sent
-        assert read_frame(flow.last.parked("apps"))["row"].tolist() == [-1]
+        assert flow.last.parked("apps").read()["row"].tolist() == [-1]
         assert read_json(flow.last.report)["details"]["apps"]["parked"] == 1
         taker.states = {}
         assert flow.run("apps", release_parked=["SER2"])["apps"]["removed"] == 1

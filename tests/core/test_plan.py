@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.inventory.ledger import Entry
+from include.inventory.listed import iter_listed
 from include.inventory.mapping import Feed
-from include.inventory.plan import Plan, Waits, make_plan, no_longer_listed, row_hash
+from include.inventory.plan import Plan, Waits, make_plan, row_hash
+from include.inventory.run_folder import RunFolder
 from include.loading.chunks import staging_columns, to_records
 
 COMPUTER, APPS = MAPPING.feeds["computer"], MAPPING.feeds["apps"]
@@ -22,12 +24,20 @@ def planned(tmp_path, known, feed: Feed, rows, **options) -> Plan:
     return make_plan(feed, shaped(tmp_path, feed.name, rows, prism=[prism_device()]).rows, known, **options)
 
 
+def not_listed(tmp_path, book, rows) -> list[str]:
+    """Return the keys of apps that ServiceNow holds and that some rows of a source do not list."""
+    shaped(tmp_path, "apps", rows)
+    return [
+        key for listed in iter_listed(RunFolder(tmp_path / "run"), APPS, book, shortcut=True) for key in listed.gone
+    ]
+
+
 def confirm(book, feed: Feed, plan: Plan, **changes) -> pd.DataFrame:
     """Enter everything that a plan sends into the ledger as confirmed, and return the ledger's entries."""
-    notes = plan.to_send[["_key", "_hash", "_payload", "_action"]].itertuples(index=False)
+    notes = plan.to_send[["_key", "_hash", "_payload", "_action", "_device"]].itertuples(index=False)
     values = {"verdict": "inserted", "message": "", "attempts": 0, "import_set": "s", "run_id": "r1"} | changes
     times = {"tried_at": "2024-01-01 00:00:00", "confirmed_at": "2024-01-01 00:00:00"}
-    book.write(feed.name, [Entry(k, h, p, a != "remove", **values, **times) for k, h, p, a in notes])
+    book.write(feed.name, [Entry(k, h, p, a != "remove", **values, **times, device=d) for k, h, p, a, d in notes])
     return book.read(feed.name)
 
 
@@ -128,15 +138,14 @@ def test_a_full_resend_sends_unchanged_rows(tmp_path, book):
 def test_a_removed_app_is_sent_whole_once(tmp_path, book):
     """An app that Iru no longer lists is sent with its last values and active = false, and not a second time."""
     known = confirm(book, APPS, planned(tmp_path, book.read("apps"), APPS, [app(), app(2)]))
-    seen = shaped(tmp_path, "apps", [app(2)]).seen
-    gone = no_longer_listed(APPS, known, seen)
+    gone = not_listed(tmp_path, book, [app(2)])
     plan = planned(tmp_path, known, APPS, [app(2)], removed_keys=gone)
     assert plan.count("remove") == len(plan.to_send) == 1
     assert plan.to_send["_row"].tolist() == [-1]
     assert sent(plan)[0] == cells(shaped(tmp_path, "apps", [app()]).rows) | {"active": "false"}
     assert changes(plan) == [("remove", "active", "true", "false")]
     known = confirm(book, APPS, plan)
-    assert no_longer_listed(APPS, known, seen) == []
+    assert not_listed(tmp_path, book, [app(2)]) == []
     assert planned(tmp_path, known, APPS, [app(2)], removed_keys=gone).to_send.empty
 
 
@@ -147,13 +156,13 @@ def test_an_app_that_comes_back_is_active_again(tmp_path, book):
     plan = planned(tmp_path, known, APPS, [app()])
     assert changes(plan) == [("update", "active", "false", "true")]
     known = confirm(book, APPS, plan)
-    assert len(no_longer_listed(APPS, known, shaped(tmp_path, "apps", []).seen)) == 1
+    assert not_listed(tmp_path, book, []) == known["key"].tolist()
 
 
 def test_a_row_that_was_never_confirmed_is_not_removed(tmp_path, book):
     """What ServiceNow never took needs no removal."""
     book.write("apps", [Entry("k", None, None, True, "error", "no", 1, "s", "r1", "2024-01-01 00:00:00", None)])
-    assert no_longer_listed(APPS, book.read("apps"), shaped(tmp_path, "apps", []).seen) == []
+    assert not_listed(tmp_path, book, []) == []
 
 
 def test_rows_that_wait_are_held_with_their_reason(tmp_path, book):

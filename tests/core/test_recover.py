@@ -21,9 +21,9 @@ from include.inventory.run import Run, Services
 from include.inventory.run_registry import RunRegistry
 from include.inventory.stages import run_extract, run_plan, run_shape
 from include.inventory.under_way import UnderWay
-from include.loading.load import load_frame
+from include.loading.frames import load_frames
 from include.loading.spec import LoadSpec
-from include.storage import read_frame, read_json
+from include.storage import read_json
 
 ROOT = Path(__file__).parents[2]
 COMPUTERS = {"feeds": ["computer"]}
@@ -67,9 +67,9 @@ def plan(flow: Flow, run: Run, registry: RunRegistry, run_id: str) -> None:
 def load(flow: Flow, run: Run, **spec) -> None:
     """Run the load stage."""
     feed = run.feeds[0]
-    path = run.folder.to_send(feed.name)
-    if len(read_frame(path)):
-        load_frame(flow.servicenow(), LoadSpec(table=feed.staging_table, key_columns=feed.key, **spec), path)
+    if run.rows_to_send(feed.name):
+        of_feed = LoadSpec(table=feed.staging_table, key_columns=feed.key, **spec)
+        load_frames(flow.servicenow(), of_feed, run.folder.to_send(feed.name).paths())
 
 
 def finish(flow: Flow, run: Run, registry: RunRegistry, run_id: str) -> dict[str, int]:
@@ -126,7 +126,7 @@ def test_rows_whose_import_set_is_not_transformed_yet_wait(tmp_path):
         registry.release("r1")
         sent, tenant.devices = inserts(flow), [device(1), device(2), device(3)]
         run2, registry = begin(flow, "r2")
-        assert read_frame(run2.folder.to_send("computer"))["_key"].tolist() == ["ser3"]
+        assert run2.folder.to_send("computer").read()["_key"].tolist() == ["ser3"]
         held = report_held(run2)
         assert held == {"what run r1 sent of it is not transformed yet": 2}
         assert [known.run_id for known in registry.open_runs()] == ["r1", "r2"]
@@ -176,10 +176,10 @@ def test_a_plan_is_not_replaced_while_its_own_rows_are_in_flight(tmp_path):
         run, registry = begin(flow, "r1")
         with pytest.raises(RetryLater):
             load(flow, run, transform_timeout_s=0)
-        before = run.folder.to_send("computer").read_bytes()
+        before = run.folder.to_send("computer").path(0).read_bytes()
         with pytest.raises(RetryLater, match="earlier try of this run"):
             plan(flow, run, registry, "r1")
-        assert run.folder.to_send("computer").read_bytes() == before
+        assert run.folder.to_send("computer").path(0).read_bytes() == before
         taker.asleep, sent = False, inserts(flow)
         plan(flow, run, registry, "r1")
         assert finish(flow, run, registry, "r1") == {"extracted": 1, "unchanged": 1}

@@ -205,7 +205,7 @@ def test_the_runs_ended_as_they_should(traces):
     assert any("debug" in text for text in traces.airflow.values())
     assert {"airflow.db: xcom", "airflow.db: rendered_task_instance_fields"} <= set(traces.airflow)
     assert any(name.endswith(".parquet") for name in traces.storage)
-    assert any(name.endswith(".json.gz") for name in traces.storage)
+    assert any(name.endswith(".json.zst") for name in traces.storage)
     assert any("ledger" in name for name in traces.storage)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator, ObjectStoragePath, XComArg
 from airflow.sdk.configuration import conf
 
-from include.loading.load import LoadResult, load_frame
+from include.loading.frames import frame_parts, load_frames
+from include.loading.load import LoadResult
 from include.loading.spec import LoadMethod, LoadSpec
 from include.loading.transforms import TransformPending
 from include.servicenow.settings import ColumnKeys
@@ -39,7 +40,8 @@ class ServiceNowImportSetOperator(BaseOperator):
     A retry goes on where the task was: nothing that ServiceNow acknowledged is sent twice.
 
     :param staging_table: name of the staging table.
-    :param frame_uri: Parquet file, as a path or any URI that Airflow's object storage knows; empty: nothing to do.
+    :param frame_uri: Parquet file or a folder of such, as a path or any URI that Airflow's object storage knows;
+        empty: nothing to do.
     :param key_columns: staging columns that identify a row, to join ServiceNow's answers back to it.
     :param chunk_rows: rows per request and import set.
     :param load_method: ``insert_multiple`` (bulk, asynchronous) or ``single`` (one POST per row).
@@ -125,7 +127,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         client = hook.get_conn()
         spec = self._spec(hook, wait_s=min(self.inline_wait_s, patience_s) if self.deferrable else patience_s)
         try:
-            result = load_frame(client, spec, ObjectStoragePath(str(self.frame_uri)))
+            result = load_frames(client, spec, frame_parts(ObjectStoragePath(str(self.frame_uri))))
         except TransformPending:
             if not self.deferrable or not patience_s:
                 raise

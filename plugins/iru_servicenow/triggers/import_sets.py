@@ -10,6 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.errors import PipelineError, RetryLater
+from include.loading.frames import frame_parts
 from include.loading.receipts import Receipts
 from include.loading.spec import LoadSpec
 from include.loading.transforms import have_ended
@@ -65,7 +66,8 @@ class ImportSetsTrigger(BaseTrigger):
         try:
             if self._client is None:
                 self._client = ServiceNowClient(ServiceNowHook(self.servicenow_conn_id).settings, retry=_FEW_TRIES)
-            sets = {sent.sys_id: len(sent.rows) for sent in Receipts(ObjectStoragePath(self.frame_uri)).sent()}
+            parts = frame_parts(ObjectStoragePath(self.frame_uri))
+            sets = {sent.sys_id: len(sent.rows) for path in parts for sent in Receipts(path).sent()}
             spec = LoadSpec(table=self.staging_table, key_columns=tuple(self.key_columns))
             return have_ended(self._client, spec, sets)
         except RetryLater as error:

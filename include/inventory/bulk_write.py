@@ -1,0 +1,85 @@
+"""Insert or replace many rows of a table: as fast as each database takes them.
+
+SQLite takes prepared statements, PostgreSQL a COPY into a table of the transaction's own and one INSERT from there.
+Sources: SQLite, "UPSERT"; PostgreSQL, "Populating a Database".
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+
+_BATCH_ROWS = 5000
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield values in lists of some size; the last one may be shorter."""
+    remaining = iter(values)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def write_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    keep_if_null: Sequence[str] = (),
+) -> None:
+    """Insert rows, or replace those with the same primary key, within the connection's transaction.
+
+    ``names`` are the columns in the order of the rows' values. A null in one of ``keep_if_null`` leaves what is there.
+    """
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, names, rows, keep_if_null)
+        return
+    values = ", ".join("?" for _ in names)
+    statement = f"{_insert(table, names)} VALUES ({values}) {_replace(table, names, keep_if_null)}"
+    for batch in batched(rows, _BATCH_ROWS):
+        connection.exec_driver_sql(statement, [tuple(row) for row in batch])
+
+
+def _copy(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    keep_if_null: Sequence[str],
+) -> None:
+    passing = f"passing_{table.name}"
+    columns = ", ".join(map(_quoted, names))
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE {passing} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DROP"
+    )
+    cursor: Any = connection.connection.cursor()
+    with cursor.copy(f"COPY {passing} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    # Rows of one key in one order: two writers never wait for each other's in turn.
+    keys = ", ".join(_quoted(column.name) for column in table.primary_key)
+    chosen = f"SELECT {columns} FROM {passing} ORDER BY {keys}"  # noqa: S608 - our own names
+    connection.exec_driver_sql(f"{_insert(table, names)} {chosen} {_replace(table, names, keep_if_null)}")
+    connection.exec_driver_sql(f"DROP TABLE {passing}")
+
+
+def _insert(table: sa.Table, names: Sequence[str]) -> str:
+    return f"INSERT INTO {table.name} ({', '.join(map(_quoted, names))})"
+
+
+def _replace(table: sa.Table, names: Sequence[str], keep_if_null: Sequence[str]) -> str:
+    keys = [column.name for column in table.primary_key]
+    changed = ", ".join(f"{_quoted(name)} = {_new(table, name, keep_if_null)}" for name in names if name not in keys)
+    return f"ON CONFLICT ({', '.join(map(_quoted, keys))}) DO UPDATE SET {changed}"
+
+
+def _new(table: sa.Table, name: str, keep_if_null: Sequence[str]) -> str:
+    new = f"excluded.{_quoted(name)}"
+    return f"COALESCE({new}, {table.name}.{_quoted(name)})" if name in keep_if_null else new
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
