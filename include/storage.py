@@ -17,7 +17,6 @@ import pandas as pd
 
 from include.errors import StorageFailed
 
-
 _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 """Object stores: there, making a folder asks for the bucket once more, and for a permission that we do not need."""
 

@@ -51,7 +51,7 @@ def _play(options: argparse.Namespace, console: Console, home: Path) -> Findings
             for dag_id in DAGS:
                 airflow.client.unpause(dag_id)
             console.print(f"   ready after {time.monotonic() - started:.0f} s at {airflow.url}")
-            return _act(Stage(console, sandbox, airflow, store.root), airflow)
+            return _act(Stage(console, sandbox, airflow, store.root), airflow, store)
 
 
 @contextmanager
@@ -69,9 +69,9 @@ def _servers(home: Path, console: Console) -> Iterator[tuple[dict[str, str], Obj
         yield cluster_environment(postgres, broker, store), store
 
 
-def _act(stage: Stage, airflow: ClusterAirflow) -> Findings:
+def _act(stage: Stage, airflow: ClusterAirflow, store: ObjectStore) -> Findings:
     """Act as the demo on one machine does, with an incident, and tell who did what."""
-    incident = Incident(stage, airflow)
+    incident = Incident(stage, airflow, store.root)
 
     def run(stage: Stage, dag_id: str, turn: int) -> dict[str, Any]:
         if (dag_id, turn) != (DAG_ID, TURN):

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
 from upath import UPath
@@ -27,6 +26,7 @@ class Incident:
 
     stage: Stage
     airflow: ClusterAirflow
+    storage: UPath
     victim: str = ""
     task: TaskInstance | None = None
     begun_rows: int = 0
@@ -43,7 +43,7 @@ class Incident:
         workers = self.airflow.workers
         loads = [task for task in tasks if task.task_id.startswith(_LOADS) and task.state == "running"]
         task = next((task for task in loads if task.hostname in workers), None)
-        rows = _rows_in_flight(self.stage.storage / "runs" / DAG_ID / id_of_run(TURN)) if task else 0
+        rows = _rows_in_flight(self.storage / "runs" / DAG_ID / id_of_run(TURN)) if task else 0
         if task is None or rows < 2:  # a single row is the canary, after which the others are sent
             return
         self.victim, self.task, self.begun_rows = task.hostname, task, rows
@@ -73,11 +73,11 @@ class Incident:
         return float(before.json()[_PICKUP])
 
 
-def _rows_in_flight(run: Path | UPath) -> int:
+def _rows_in_flight(run: UPath) -> int:
     """Return how many rows the run's receipts tell to be sent, or about to be, without a verdict."""
-    names = {str(path): path for path in run.rglob("*") if path.name.endswith((_BEGUN, _VERDICTS))}
-    begun = [path for name, path in names.items() if name.endswith(_BEGUN) and _verdicts_of(name) not in names]
-    return sum(last - first + 1 for path in begun for first, last in json.loads(path.read_bytes())["rows"])
+    names = set(run.fs.find(run.path))  # in one request, however many folders there are
+    begun = [name for name in names if name.endswith(_BEGUN) and _verdicts_of(name) not in names]
+    return sum(last - first + 1 for name in begun for first, last in json.loads(run.fs.cat_file(name))["rows"])
 
 
 def _verdicts_of(name: str) -> str:
