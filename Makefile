@@ -26,19 +26,25 @@ if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi;
 env -u PYTHONPATH "$$python" include/local/setup.py $(1)
 endef
 
-.PHONY: help setup setup-dev demo test up dag preflight sandbox bench lint audit lock
+.PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with the pinned requirements (every other target does it too)
 	$(call setup,)
 
+setup-cluster:
+	$(call setup,--cluster)
+
 setup-dev:
-	$(call setup,--dev)
+	$(call setup,--dev --cluster)
 
 demo: setup ## Both flows against the sandbox on a real Airflow, twice, then compare both ends [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.local.demo $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
+
+cluster-demo: setup-cluster ## The same on two Celery workers, Redis, PostgreSQL and S3; one worker is killed [DEVICES=500 APPS=40]
+	@"$(VENV_PYTHON)" -m include.local.cluster.demo $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $${SEED:+--seed "$$SEED"} $(ARGS)
 
 test: lint audit ## Every check that CI runs
 	@"$(VENV_PYTHON)" -m pytest -q -n 2 --dist loadfile $(ARGS)
@@ -68,7 +74,7 @@ audit: setup-dev ## Pins are exact and, where PyPI's advisories can be asked, wi
 
 lock: setup-dev ## Pin the newest versions that requirements*.in allow
 	@uv=$$(command -v uv || echo "$(VENV_PYTHON) -m uv"); \
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dev requirements-cluster; do \
 	  $$uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$$name.in" -o "$$name.txt" || exit 1; \
 	done

@@ -17,6 +17,9 @@ import pandas as pd
 
 from include.errors import StorageFailed
 
+_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""Object stores: there, making a folder asks for the bucket once more, and for a permission that we do not need."""
+
 
 class StoragePath(Protocol):
     """The part of pathlib's interface that the stages use."""
@@ -63,7 +66,8 @@ def write_pieces(path: StoragePath, pieces: Iterable[bytes]) -> None:
     """
     with _failures_named(path, "written"):
         if not is_local(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if getattr(path, "protocol", "") not in _WITHOUT_FOLDERS:
+                path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"".join(pieces))  # object stores show an object only once it is complete
             return
         target = Path(local_path(path)).absolute()

@@ -68,7 +68,7 @@ class LocalAirflow:
         self.password = self._password()
         try:
             self._migrate()
-            for name, arguments in COMPONENTS.items():
+            for name, arguments in self.components.items():
                 self._children[name] = self._start(name, arguments)
             self.client = AirflowClient(self.url, username=self.username, password=self.password)
             self._wait_until_healthy()
@@ -92,14 +92,19 @@ class LocalAirflow:
         for log in self._logs:
             log.close()
 
+    @property
+    def components(self) -> Mapping[str, tuple[str, ...]]:
+        """The processes that make up this Airflow, each with its arguments of the ``airflow`` command."""
+        return COMPONENTS
+
     def process_id(self, component: str) -> int:
-        """Return the process id of a component, one of ``COMPONENTS``."""
+        """Return the process id of a component, one of ``components``."""
         return self._children[component].pid
 
     def restart(self, component: str) -> None:
         """Stop a component where it still runs, with all that it started, and start it again."""
         processes.stop([self._children[component]])
-        self._children[component] = self._start(component, COMPONENTS[component], again=True)
+        self._children[component] = self._start(component, self.components[component], again=True)
 
     def check(self) -> None:
         """Raise ``AirflowFailedError`` when a component has ended."""
@@ -120,10 +125,10 @@ class LocalAirflow:
         log = self._log_path(name).open("ab" if again else "wb")
         self._logs.append(log)
         command = [sys.executable, "-m", "airflow", *arguments]
-        return processes.start(command, environment=self._environment(), log=log)
+        return processes.start(command, environment=self._environment(name), log=log)
 
-    def _environment(self) -> dict[str, str]:
-        """Return the processes' environment.
+    def _environment(self, _component: str) -> dict[str, str]:
+        """Return the environment of a component's process.
 
         The address must be set whole: with the port alone, tasks look for the API server on 8080.
         """

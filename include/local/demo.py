@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 from rich.console import Console
+from upath import UPath
 
 from include.local.airflow import AirflowFailedError, LocalAirflow
 from include.local.check import Findings, IruFleet, SignIn, compare, read_fleet, read_tables
@@ -27,7 +28,7 @@ from include.local.environment import PROJECT_ROOT, STORAGE
 from include.local.fleet_change import change_fleet, removed_apps
 from include.local.processes import exit_on_signals
 from include.local.progress import RunFailedError, follow_run, make_console
-from include.local.rest import AirflowApiError
+from include.local.rest import AirflowApiError, TaskInstance
 from include.local.sandbox import Sandbox, SandboxFailedError, running_sandbox
 
 DAGS = ("iru_devices", "iru_apps")
@@ -51,35 +52,50 @@ class Stage:
     console: Console
     sandbox: Sandbox
     airflow: LocalAirflow
+    storage: Path | UPath
+    """The folder in which the runs leave their files."""
 
-    @property
-    def storage(self) -> Path:
-        """The folder in which the runs leave their reports."""
-        return self.airflow.home / STORAGE
+
+Play = Callable[[argparse.Namespace, Console, Path], Findings]
+RunFlow = Callable[[Stage, str, int], dict[str, Any]]
+"""Runs one flow for the first or second time and returns its report."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return the exit status."""
-    options = _parse(arguments)
+    options = parse_options(
+        arguments, prog="make demo", description="Both flows against the sandbox, then a comparison."
+    )
+    return run_demo(options, _play)
+
+
+def run_demo(options: argparse.Namespace, play: Play, failures: tuple[type[Exception], ...] = ()) -> int:
+    """Play a demo in a fresh folder, tell how it ended, and return the exit status.
+
+    ``failures`` are errors of this demo alone whose message says all that there is to know.
+    """
     console = make_console()
     started = time.monotonic()
     try:
         with exit_on_signals(), _workspace(keep=options.keep, console=console) as home:
-            findings = _play(options, console, home)
+            findings = play(options, console, home)
             if not findings.agree:
                 raise RunFailedError("Iru and ServiceNow differ, see above")
     except KeyboardInterrupt:
         console.print("interrupted; everything that the demo started is stopped")
         return 130
-    except _EXPECTED_FAILURES as error:
+    except Exception as error:
+        if not isinstance(error, _EXPECTED_FAILURES + failures):
+            raise
         console.print(f"\nThe demo failed: {error}", markup=False, soft_wrap=True)
         return 1
     console.print(f"\nIru and ServiceNow agree: 0 differences. ({time.monotonic() - started:.0f} s)")
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make demo", description="Both flows against the sandbox, then a comparison.")
+def parse_options(arguments: Sequence[str] | None, *, prog: str, description: str) -> argparse.Namespace:
+    """Return a demo's options: how big the fleet is, and what stays."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--devices", type=int, default=500)
     parser.add_argument("--apps-per-device", type=int, default=40)
     parser.add_argument("--seed", type=int, default=7)
@@ -117,36 +133,44 @@ def _play(options: argparse.Namespace, console: Console, home: Path) -> Findings
         environment = sandbox.connections() | ON_TRIGGER_ONLY
         started = time.monotonic()
         with LocalAirflow(home, environment=environment, isolated=True) as airflow:
-            stage = Stage(console, sandbox, airflow)
+            stage = Stage(console, sandbox, airflow, home / STORAGE)
             for dag_id in DAGS:
                 airflow.client.unpause(dag_id)
             console.print(f"   ready after {time.monotonic() - started:.0f} s at {airflow.url}")
-            return _act(stage)
+            return act(stage)
 
 
-def _act(stage: Stage) -> Findings:
+def act(stage: Stage, run: RunFlow | None = None) -> Findings:
     """Run both flows, change the fleet, run both again, and compare."""
-    reports = [_run(stage, dag_id, turn=1) for dag_id in DAGS]
+    run = run or run_flow
+    reports = [run(stage, dag_id, 1) for dag_id in DAGS]
     before = read_fleet(stage.sandbox.iru_url, stage.sandbox.iru_token)
     changes = change_fleet(stage.sandbox.iru_url, devices=len(before.devices), apps=len(before.apps))
     stage.console.print(f"[bold]Change of the fleet[/]: {changes}", soft_wrap=True)
-    reports += [_run(stage, dag_id, turn=2) for dag_id in DAGS]
+    reports += [run(stage, dag_id, 2) for dag_id in DAGS]
     stage.console.print()
     stage.console.print(ledger_of_runs(reports))
     return _compare(stage, before)
 
 
-def _run(stage: Stage, dag_id: str, *, turn: int) -> dict[str, Any]:
-    """Run a DAG and return its report."""
+def run_flow(
+    stage: Stage, dag_id: str, turn: int, *, on_look: Callable[[list[TaskInstance]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Run a DAG and return its report; ``on_look`` gets its tasks each time they are looked at."""
     stage.console.print(f"[bold]{dag_id}[/], run {turn}")
-    run_id = f"demo-{turn}"
-    seconds = follow_run(stage.airflow, dag_id, console=stage.console, run_id=run_id)
+    run_id = id_of_run(turn)
+    seconds = follow_run(stage.airflow, dag_id, console=stage.console, run_id=run_id, on_look=on_look)
     stage.console.print(f"   done in {seconds:.0f} s")
     path = stage.storage / "runs" / dag_id / run_id / "report.json"
     if not path.exists():
         raise RunFailedError(f"{dag_id} left no report at {path}")
     report: dict[str, Any] = json.loads(path.read_text())
     return report
+
+
+def id_of_run(turn: int) -> str:
+    """Return the run id of a flow's first or second run."""
+    return f"demo-{turn}"
 
 
 def _compare(stage: Stage, before: IruFleet) -> Findings:

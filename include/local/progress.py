@@ -23,8 +23,18 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
 
 
-def follow_run(airflow: LocalAirflow, dag_id: str, *, console: Console, run_id: str, limit_s: float = 900.0) -> float:
+def follow_run(
+    airflow: LocalAirflow,
+    dag_id: str,
+    *,
+    console: Console,
+    run_id: str,
+    limit_s: float = 900.0,
+    on_look: Callable[[list[TaskInstance]], None] = lambda _: None,
+) -> float:
     """Run a DAG to its end, one line per finished task, and return the seconds it took.
+
+    ``on_look`` is called with the tasks each time they are looked at.
 
     Raises:
         RunFailedError: the run failed, or took longer than ``limit_s``.
@@ -34,6 +44,7 @@ def follow_run(airflow: LocalAirflow, dag_id: str, *, console: Console, run_id: 
     shown: set[str] = set()
     with console.status(f"{dag_id}: waiting for the scheduler") as status:
         for tasks in airflow.client.watch(dag_id, run_id, check=_limit(airflow, dag_id, started + limit_s)):
+            on_look(tasks)
             for task in tasks:
                 if task.state in _FINISHED and task.label not in shown:
                     shown.add(task.label)

@@ -24,6 +24,7 @@ class TaskInstance:
     state: str | None
     try_number: int
     duration_s: float | None
+    hostname: str = ""
 
     @property
     def label(self) -> str:
@@ -111,15 +112,18 @@ class AirflowClient:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         found = self.call("GET", path, params={"limit": 100})["task_instances"]
         found.sort(key=lambda task: (task["start_date"] is None, task["start_date"] or ""))
-        return [
-            TaskInstance(task["task_id"], task["map_index"], task["state"], task["try_number"], task["duration"])
-            for task in found
-        ]
+        return [_task_instance(task) for task in found]
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+    def tries(self, dag_id: str, run_id: str, task: TaskInstance) -> list[TaskInstance]:
+        """Return every try of a task, the first one first."""
+        mapped = "" if task.map_index < 0 else f"/{task.map_index}"
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}{mapped}/tries"
+        return [_task_instance(each) for each in self.call("GET", path)["task_instances"]]
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         """Return one value that a task pushed."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self.call("GET", path, params={"deserialize": "true"})["value"]
+        return self.call("GET", path, params={"deserialize": "true", "map_index": map_index})["value"]
 
     def task_log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
         """Return the text of a task's last try, one line an event, without Airflow's own housekeeping."""
@@ -138,6 +142,17 @@ class AirflowClient:
             if state in FINISHED_RUN_STATES:
                 return
             time.sleep(every_s)
+
+
+def _task_instance(told: Mapping[str, Any]) -> TaskInstance:
+    return TaskInstance(
+        task_id=told["task_id"],
+        map_index=told["map_index"],
+        state=told["state"],
+        try_number=told["try_number"],
+        duration_s=told["duration"],
+        hostname=told["hostname"] or "",
+    )
 
 
 def _missing_dag(dag_id: str, errors: Mapping[str, str]) -> str:

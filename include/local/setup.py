@@ -1,7 +1,7 @@
 """Make ``.venv``: an environment of exactly the pinned versions. Uses the standard library only.
 
-``python3 include/local/setup.py [--dev]``. A stamp in the environment remembers what it was made from, so that a
-second call changes nothing and takes no time. ``uv`` does the installing where it can be had, else pip.
+``python3 include/local/setup.py [--dev] [--cluster]``. A stamp in the environment remembers what it was made
+from, so that a second call changes nothing and takes no time. ``uv`` does the installing where it can be had, else pip.
 """
 
 import argparse
@@ -46,11 +46,12 @@ def main() -> int:
     """Bring ``.venv`` to the pinned state and return the exit status."""
     parser = argparse.ArgumentParser(prog="setup.py", description="Install the pinned requirements into .venv.")
     parser.add_argument("--dev", action="store_true", help="the tools for tests and checks too")
+    parser.add_argument("--cluster", action="store_true", help="what the DAGs need on a cluster too")
     options = parser.parse_args()
     try:
         _check_interpreter()
         with _only_one():
-            _set_up(dev=options.dev)
+            _set_up(dev=options.dev, cluster=options.cluster)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -80,16 +81,16 @@ def _only_one() -> AbstractContextManager[IO[str]]:
     return lock
 
 
-def _set_up(*, dev: bool) -> None:
+def _set_up(*, dev: bool, cluster: bool) -> None:
     started = time.monotonic()
-    todo = [layer for layer in _layers(dev=dev) if not layer.is_done()]
+    todo = [layer for layer in _layers(dev=dev, cluster=cluster) if not layer.is_done()]
     if not todo:
         return
     LOG.write_text("")
     _adopt_venv()
     if not _venv_fits():
         _step(f"Python {platform.python_version()} environment in .venv", _make_venv)
-        todo = _layers(dev=dev)
+        todo = _layers(dev=dev, cluster=cluster)
     install = _installer()
     for layer in todo:
         _step(layer.title, lambda layer=layer: layer.install(install))  # type: ignore[misc]  # mypy cannot type it
@@ -122,12 +123,15 @@ class _Layer:
 Installer = Callable[[Sequence[str]], None]
 
 
-def _layers(*, dev: bool) -> list[_Layer]:
+def _layers(*, dev: bool, cluster: bool) -> list[_Layer]:
     run, tools, project = ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "pyproject.toml"
     layers = [
         _Layer("run", "Airflow and the libraries of requirements.txt", [run], ["-r", str(run)]),
         _Layer("project", "this project, editable", [project], ["--no-deps", "-e", str(ROOT)]),
     ]
+    if cluster:
+        extra = ROOT / "requirements-cluster.txt"
+        layers.insert(1, _Layer("cluster", "Celery and S3 of requirements-cluster.txt", [extra], ["-r", str(extra)]))
     if dev:
         layers.insert(1, _Layer("dev", "tools of requirements-dev.txt", [tools], ["-r", str(tools)]))
     return layers

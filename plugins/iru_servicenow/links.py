@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from airflow.sdk import BaseOperatorLink, ObjectStoragePath, XComArg
+from airflow.sdk import BaseOperatorLink, XComArg
 from airflow.sdk.configuration import conf
 
 from include.inventory.run_folder import RunFolder
@@ -11,6 +11,7 @@ from include.inventory.settings import storage_root
 from include.loading.frames import frame_parts
 from include.loading.receipts import Receipts
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.storage import storage_path
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -40,7 +41,7 @@ class PageLink(BaseOperatorLink):
 
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
         """Return the page's address, in the worker, once the task has ended."""
-        path = RunFolder(ObjectStoragePath(storage_root()) / "runs" / ti_key.dag_id / ti_key.run_id).root / self._page
+        path = RunFolder(storage_path(storage_root()) / "runs" / ti_key.dag_id / ti_key.run_id).root / self._page
         if not path.exists():
             return ""
         root = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
@@ -57,7 +58,7 @@ class ImportSetsLink(BaseOperatorLink):
         frame_uri, conn_id = getattr(operator, "frame_uri", ""), getattr(operator, "servicenow_conn_id", "")
         if not isinstance(frame_uri, str) or not frame_uri:
             return ""
-        verdicts = [Receipts(path).read_verdicts() for path in frame_parts(ObjectStoragePath(frame_uri))]
+        verdicts = [Receipts(path).read_verdicts() for path in frame_parts(storage_path(frame_uri))]
         sets = sorted({name for told in verdicts for name in told["import_set"].dropna()} - {""})
         if not sets:
             return ""

@@ -6,10 +6,10 @@ Source: Airflow, "Plugins" (a plugin's FastAPI app is open to everybody unless e
 import re
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from airflow.sdk import ObjectStoragePath
 from fastapi import Depends, FastAPI, HTTPException, Response
 
 from include.inventory.settings import storage_root
+from iru_servicenow.storage import storage_path
 
 FILES = {
     "report.html": "text/html",
@@ -50,7 +50,7 @@ def make_app() -> FastAPI:
 def _read(dag_id: str, run_id: str, name: str) -> Response:
     if name not in FILES or not _DAG_ID.fullmatch(dag_id) or not _RUN_ID.fullmatch(run_id) or {dag_id, run_id} & _DOTS:
         raise HTTPException(404, "There is no such page.")
-    path = ObjectStoragePath(storage_root()) / "runs" / dag_id / run_id / name
+    path = storage_path(storage_root()) / "runs" / dag_id / run_id / name
     if not path.exists():
         raise HTTPException(404, f"Run {run_id} of {dag_id} has left no {name}, or its files were removed meanwhile.")
     shown = {"Content-Disposition": f'attachment; filename="{name}"'} if FILES[name] == "text/csv" else {}

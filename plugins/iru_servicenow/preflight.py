@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pandas as pd
-from airflow.sdk import ObjectStoragePath, Param, task
+from airflow.sdk import Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.errors import PipelineError
@@ -17,6 +17,7 @@ from include.preflight.finding import failing
 from include.preflight.show import summary, to_json, to_page, to_text
 from include.preflight.subject import Subject, read_fleet
 from include.storage import write_bytes, write_json
+from iru_servicenow.storage import storage_path
 from iru_servicenow.under_way import iru_hook, servicenow_hook
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ PARAMS = {
 def check_set_up(pair_name: str, **context: Any) -> dict[str, Any]:
     """Ask both services everything that a run depends on; fail when something would lose data."""
     settings, params = Settings.of_pair(pair_name), context["params"]
-    folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / context["ti"].dag_id / context["run_id"])
+    folder = RunFolder(storage_path(settings.storage) / "runs" / context["ti"].dag_id / context["run_id"])
     mapping, iru = load_mapping(settings.mapping), iru_hook(settings).get_conn()
     subject = Subject(
         iru=iru,

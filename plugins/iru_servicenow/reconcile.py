@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.sdk import ObjectStoragePath, Param, task
+from airflow.sdk import Param, task
 
 from include.inventory.mapping import SourceName, load_mapping
 from include.inventory.run_folder import RunFolder
@@ -14,6 +14,7 @@ from include.reconcile.compare import REPAIRABLE
 from include.reconcile.run import Asked, reconcile
 from include.reconcile.show import FeedResult, summary, to_page
 from include.storage import write_bytes, write_json
+from iru_servicenow.storage import storage_path
 from iru_servicenow.under_way import (
     die_with_supervisor,
     iru_hook,
@@ -52,7 +53,7 @@ def compare(pair_name: str, sources: list[SourceName], **context: Any) -> dict[s
     """Compare Iru, the ledger and ServiceNow, feed by feed; repair the ledger where the params ask for it."""
     die_with_supervisor()
     settings, given = Settings.of_pair(pair_name), context["params"]
-    folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / context["ti"].dag_id / context["run_id"])
+    folder = RunFolder(storage_path(settings.storage) / "runs" / context["ti"].dag_id / context["run_id"])
     asked = Asked(tuple(given["repair"]), bool(given["rebuild_ledger"]))
     results: dict[str, FeedResult] = {}
     for source in sources:

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ObjectStoragePath, TriggerRule, task
+from airflow.sdk import TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.detection.carry import note_seen, settle_changes, take_changes
@@ -25,6 +25,7 @@ from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
 from iru_servicenow.assets import inventory, tell_inventory
 from iru_servicenow.metrics import send_metrics
 from iru_servicenow.retry import pause_s
+from iru_servicenow.storage import storage_path
 from iru_servicenow.under_way import (
     changes,
     die_with_supervisor,
@@ -75,7 +76,7 @@ def prepare(source: SourceName, feeds: list[str], pair_name: str, **context: Any
     mapping = load_mapping(settings.mapping)
     services, dag_id, own_id = pair(settings), context["ti"].dag_id, context["run_id"]
     triggered = getattr(context.get("dag_run"), "run_type", "") == TRIGGERED
-    folder = RunFolder(ObjectStoragePath(settings.storage) / "runs" / dag_id / own_id)
+    folder = RunFolder(storage_path(settings.storage) / "runs" / dag_id / own_id)
     runs = registry(settings, source)
     die_with_supervisor()
     runs.take(own_id, str(folder.root))
@@ -120,7 +121,7 @@ def plan(folder_uri: str) -> dict[str, str]:
             ledger(settings), iru=iru_hook(settings).get_conn, servicenow=servicenow_hook(settings).get_conn
         )
         runs = registry(settings, run.source)
-        in_flight = recover(run, services, runs, run_id=run_id(run), open_folder=ObjectStoragePath)
+        in_flight = recover(run, services, runs, run_id=run_id(run), open_folder=storage_path)
         run_plan(run, services, in_flight=in_flight)
     chosen = {feed.name for feed in run.feeds} if run.params.mode == "load" else set()
     frames = {

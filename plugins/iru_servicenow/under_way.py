@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
@@ -21,6 +20,7 @@ from include.storage import read_json
 from iru_servicenow.hooks.iru import IruHook
 from iru_servicenow.hooks.servicenow import ServiceNowHook
 from iru_servicenow.retry import pause_s
+from iru_servicenow.storage import storage_path
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def die_with_supervisor() -> None:
 
 def open_run(folder_uri: str) -> Run:
     """Return the run of a folder, with the mapping and the rules of its pair."""
-    folder = ObjectStoragePath(folder_uri)
+    folder = storage_path(folder_uri)
     settings = Settings.of_pair(Run.pair_of(folder))
     return Run.read(folder, load_mapping(settings.mapping), rules(settings))
 

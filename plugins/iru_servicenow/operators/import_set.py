@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseOperator, ObjectStoragePath, XComArg
+from airflow.sdk import BaseOperator, XComArg
 from airflow.sdk.configuration import conf
 
 from include.loading.frames import frame_parts, load_frames
@@ -17,6 +17,7 @@ from include.servicenow.settings import ColumnKeys
 from include.web.transport import RequestCount
 from iru_servicenow.hooks.servicenow import ServiceNowHook
 from iru_servicenow.lineage import load_lineage
+from iru_servicenow.storage import storage_path
 from iru_servicenow.triggers.import_sets import ImportSetsTrigger
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class ServiceNowImportSetOperator(BaseOperator):
         client = hook.get_conn()
         spec = self._spec(hook, wait_s=min(self.inline_wait_s, patience_s) if self.deferrable else patience_s)
         try:
-            result = load_frames(client, spec, frame_parts(ObjectStoragePath(str(self.frame_uri))))
+            result = load_frames(client, spec, frame_parts(storage_path(str(self.frame_uri))))
         except TransformPending:
             if not self.deferrable or not patience_s:
                 raise

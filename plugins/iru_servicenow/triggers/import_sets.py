@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.sdk import ObjectStoragePath
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.errors import PipelineError, RetryLater
@@ -17,6 +16,7 @@ from include.loading.transforms import have_ended
 from include.servicenow.client import ServiceNowClient
 from include.web.retry import RetryPolicy
 from iru_servicenow.hooks.servicenow import ServiceNowHook
+from iru_servicenow.storage import storage_path
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class ImportSetsTrigger(BaseTrigger):
         try:
             if self._client is None:
                 self._client = ServiceNowClient(ServiceNowHook(self.servicenow_conn_id).settings, retry=_FEW_TRIES)
-            parts = frame_parts(ObjectStoragePath(self.frame_uri))
+            parts = frame_parts(storage_path(self.frame_uri))
             sets = {sent.sys_id: len(sent.rows) for path in parts for sent in Receipts(path).sent()}
             spec = LoadSpec(table=self.staging_table, key_columns=tuple(self.key_columns))
             return have_ended(self._client, spec, sets)
