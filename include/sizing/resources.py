@@ -1,7 +1,7 @@
 """What our own side takes: bytes kept, memory of a task, partitions, workers and pools.
 
 The figures per row were measured with this project on the sandbox (500 and 2,500 devices with 40 applications each,
-all stages in one process, SQLite); deploy/SIZING.md says how. Memory is that of a run that holds its frames whole: an
+all stages in one process); deploy/SIZING.md says how. Memory is that of a run that holds its frames whole: an
 upper bound for a pipeline that streams.
 """
 
@@ -22,8 +22,8 @@ TASK_ROW_BYTES = 4_330
 TASK_LIMIT_BYTES = 4 * GIB
 """What a task may take; a partition is made so that it does not need more."""
 
-LEDGER_ROW_BYTES = 640
-"""One row of the ledger with its index."""
+LEDGER_ROW_BYTES = 700
+"""One row of the ledger with its index in PostgreSQL; 640 in SQLite."""
 
 NIGHT_APP_BYTES = 230
 """What an unchanged application leaves in the storage root each night: its page and its frame."""
