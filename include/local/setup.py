@@ -131,7 +131,9 @@ def _layers(*, dev: bool, cluster: bool) -> list[_Layer]:
     ]
     if cluster:
         extra = ROOT / "requirements-cluster-demo.txt"
-        layers.insert(1, _Layer("cluster", "Celery and S3 of requirements-cluster-demo.txt", [extra], ["-r", str(extra)]))
+        layers.insert(
+            1, _Layer("cluster", "Celery and S3 of requirements-cluster-demo.txt", [extra], ["-r", str(extra)])
+        )
     if dev:
         layers.insert(1, _Layer("dev", "tools of requirements-dev.txt", [tools], ["-r", str(tools)]))
     return layers
