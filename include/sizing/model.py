@@ -20,6 +20,9 @@ EXPORT_POLLS = 5
 PRISM_CATEGORIES = 2
 """device_information and apps."""
 
+TOKEN_S = 1_800
+"""How long ServiceNow's access tokens live by default."""
+
 ROW_BYTES = 439
 """An application row as JSON in a request; measured."""
 
@@ -147,3 +150,13 @@ def fleet_load_s(fleet: Fleet, server: Server, *, chunk_rows: int, share: float 
 def servicenow_writes(fleet: Fleet, *, chunk_rows: int, share: float = 1.0) -> int:
     """Return the fewest requests that carry a share of the fleet; each is one import set."""
     return sum(math.ceil(changed(rows, share) / chunk_rows) for rows in fleet.feed_rows)
+
+
+def servicenow_requests(fleet: Fleet, server: Server, *, chunk_rows: int, share: float = 1.0) -> int:
+    """Return the fewest requests of a load: each import set is sent and asked about once, and tokens are fetched.
+
+    Nothing changed is no request at all.
+    """
+    writes = servicenow_writes(fleet, chunk_rows=chunk_rows, share=share)
+    tokens = math.ceil(fleet_load_s(fleet, server, chunk_rows=chunk_rows, share=share) / TOKEN_S)
+    return 2 * writes + tokens

@@ -16,6 +16,7 @@ from include.sizing.model import (
     requests_of_delta,
     requests_per_device,
     row_by_row_s,
+    servicenow_requests,
     servicenow_writes,
 )
 from include.sizing.resources import TASKS_PER_WORKER, resources_for
@@ -93,12 +94,17 @@ def _servicenow(server: Server) -> dict[str, Cell]:
     def writes(fleet: Fleet, share: float = 1.0) -> int:
         return servicenow_writes(fleet, chunk_rows=chunk_rows_for(fleet, server), share=share)
 
+    def requests(fleet: Fleet, share: float) -> int:
+        return servicenow_requests(fleet, server, chunk_rows=chunk_rows_for(fleet, server), share=share)
+
     return {
         "rows a request": lambda fleet: in_count(chunk_rows_for(fleet, server)),
         "… at most": lambda _: in_count(most_chunk_rows(server)),
         "import sets, first load": lambda fleet: in_count(writes(fleet)),
         f"import sets, {NIGHT_SHARE:.0%} changed": lambda fleet: in_count(writes(fleet, NIGHT_SHARE)),
-        "… picked up at worst in": lambda fleet: in_time(slowest_pick_up_s(writes(fleet))),
+        "first load picked up, worst": lambda fleet: in_time(slowest_pick_up_s(writes(fleet))),
+        "requests at least, first load": lambda fleet: in_count(requests(fleet, 1.0)),
+        f"requests at least, {NIGHT_SHARE:.0%} changed": lambda fleet: in_count(requests(fleet, NIGHT_SHARE)),
     }
 
 

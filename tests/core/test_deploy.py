@@ -186,7 +186,7 @@ def test_values_hold_no_secret(name):
     found = [
         path
         for path, value in paths(values(name)).items()
-        if SECRET_NAME.search(path.rpartition(".")[2]) or SECRET_VALUE.search(json.dumps(value))
+        if (path not in LISTS and SECRET_NAME.search(path.rpartition(".")[2])) or SECRET_VALUE.search(json.dumps(value))
     ]
     assert found == []
 

@@ -31,6 +31,7 @@ from include.sizing.model import (
     requests_of_delta,
     requests_per_device,
     row_by_row_s,
+    servicenow_requests,
     servicenow_writes,
 )
 from include.sizing.resources import (
@@ -96,6 +97,13 @@ def test_import_sets_are_counted_over_all_feeds():
     assert servicenow_writes(TEN_THOUSAND, chunk_rows=500) == 1_240
     assert servicenow_writes(TEN_THOUSAND, chunk_rows=500, share=0) == 0
     assert fleet_load_s(TEN_THOUSAND, FAST, chunk_rows=500, share=0) == 0
+
+
+def test_requests_to_servicenow_are_two_an_import_set_and_the_tokens():
+    """1,240 import sets in 28 minutes are sent and asked about, with one token; an unchanged fleet costs none."""
+    assert servicenow_requests(TEN_THOUSAND, SLOW, chunk_rows=500) == 2 * 1_240 + 1
+    assert servicenow_requests(Fleet(100_000), SLOW, chunk_rows=500) == 2 * 12_400 + 10  # 4.7 h are ten tokens
+    assert servicenow_requests(TEN_THOUSAND, SLOW, chunk_rows=500, share=0) == 0
 
 
 def test_the_model_knows_the_limits_that_the_pipeline_works_with():
