@@ -72,7 +72,8 @@ class Parts:
         """Write one part with a row group for each of ``of`` buckets; ``buckets`` tells each row's."""
         order = np.argsort(buckets, kind="stable")
         bounds = np.searchsorted(buckets[order], np.arange(of + 1))
-        table = pa.Table.from_pandas(frame, preserve_index=False).take(order)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = table.take(order) if len(order) else table
         packed = BytesIO()
         with pq.ParquetWriter(packed, table.schema, **_LEVEL) as writer:
             for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
