@@ -107,7 +107,7 @@ def test_entries_are_written_all_or_none(url: str) -> None:
 
 
 def test_words_of_any_language_come_back(url: str) -> None:
-    """Names, and what ServiceNow says about a row, hold quotes, tabs, line ends and characters beyond the basic plane."""
+    """Names, and what ServiceNow says about a row, hold quotes, tabs, line ends and symbols of any plane."""
     words = 'Zoë\t"quoted"\\N\r\n名前 🍏 \\. %s'
     Ledger(url, PAIR).write("computer", [replace(ENTRY, key=words, message=words, payload=words)])
     found = Ledger(url, PAIR).read("computer").iloc[0]
