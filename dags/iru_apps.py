@@ -55,9 +55,9 @@ def build(settings: Settings) -> DAG:
         pages = tasks.extract.override(**reads("apps", settings))(folder)
         planned = link(tasks.plan(tasks.shape(pages)), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settled = link(tasks.settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
+        settled = link(tasks.settle(folder, {feed: load.task_id for feed, load in loads.items()}), REPORT, PROBLEMS)
         has_sam_pro >> folder
-        planned >> loads >> settled
+        planned >> list(loads.values()) >> settled
 
     return flow()
 

@@ -55,8 +55,8 @@ def build(settings: Settings) -> DAG:
         pages = tasks.extract.override(**reads("devices", settings))(folder)
         planned = link(tasks.plan(tasks.shape(pages)), PLAN)
         loads = load_tasks(feeds, planned, settings)
-        settled = link(tasks.settle(folder, {load.feed: load.task_id for load in loads}), REPORT, PROBLEMS)
-        planned >> loads >> settled
+        settled = link(tasks.settle(folder, {feed: load.task_id for feed, load in loads.items()}), REPORT, PROBLEMS)
+        planned >> list(loads.values()) >> settled
 
     return flow()
 

@@ -79,8 +79,9 @@ def _unfinished_loads(run: Run, feeds: Mapping[str, FeedReport], loads: Loads) -
     unsent = sum(feed.details.get("not_sent", 0) for feed in feeds.values())
     words = [f"{unsent} planned rows have no verdict, see the load tasks; they go with the next run."] if unsent else []
     for name, feed in feeds.items():
-        if name not in loads and any(feed.details["planned"].values()):
-            words.append(f"load.{name}: {run.folder.failure_of(f'load-{name}') or 'it did not come to its end.'}")
+        ended = name in loads and loads[name].get("ended", True)
+        if not ended and any(feed.details["planned"].values()):
+            words.append(f"load.{name}: {run.folder.failure_of_load(name) or 'it did not come to its end.'}")
     return " ".join(words)
 
 

@@ -1,6 +1,7 @@
 """Bring the ledger's database to the present form of its tables, with Alembic; see ``migrations/versions``."""
 
 import logging
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ LOCK = 7_114_270_301
 """Any number: what processes that migrate the same PostgreSQL database wait for."""
 
 _TRIES, _PAUSE_S = 20, 0.25
+
+_ONE_AT_A_TIME = threading.Lock()  # Alembic keeps its context in globals
 
 
 def migrate(engine: sa.Engine) -> None:
@@ -50,13 +53,10 @@ def _is_up_to_date(engine: sa.Engine) -> bool:
 
 
 def _version(engine: sa.Engine) -> str | None:
-    try:
-        with engine.connect() as connection:
-            return connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))).scalar()
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        if sa.inspect(engine).has_table(VERSION_TABLE):
-            raise
+    if not sa.inspect(engine).has_table(VERSION_TABLE):
         return None
+    with engine.connect() as connection:
+        return connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))).scalar()
 
 
 def _upgrade(engine: sa.Engine) -> None:
@@ -66,6 +66,6 @@ def _upgrade(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     log.info("Bringing the ledger's database to form %s.", HEAD)
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

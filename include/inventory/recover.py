@@ -69,7 +69,7 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
         waiting = [
             key
             for path in earlier.folder.to_send(feed.name).paths()
-            for key in _ask_part(earlier, feed, path, services, registry, known)
+            for key in _ask_part(known, earlier, feed, path, services=services, registry=registry)
         ]
         if waiting:
             why = f"what run {known.run_id} sent of it is not transformed yet"
@@ -78,7 +78,7 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
 
 
 def _ask_part(
-    earlier: Run, feed: Feed, path: StoragePath, services: Services, registry: RunRegistry, known: KnownRun
+    known: KnownRun, earlier: Run, feed: Feed, path: StoragePath, *, services: Services, registry: RunRegistry
 ) -> list[str]:
     """Take the verdicts of a part's rows into the ledger, and return the keys of those that are still in flight."""
     receipts, spec = Receipts(path), spec_of(feed, services.loads)

@@ -1,5 +1,6 @@
 """Where a run keeps its files, and which stage writes which."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +100,8 @@ class RunFolder:
             told_by = path.name.removesuffix(_NOTE).removesuffix(_FAILED)
             is_own = told_by == stage or (name != "load" and told_by.startswith(f"{stage}-"))
             if is_own or told_by.partition("-")[0] in outdated:
-                path.unlink()
+                with suppress(FileNotFoundError):  # another partition of the stage was faster
+                    path.unlink()
 
     def note(self, stage: str, value: dict[str, Any]) -> None:
         """Keep what a stage tells the later ones."""
@@ -118,6 +120,13 @@ class RunFolder:
     def failure_of(self, stage: str) -> str:
         """Return why a stage ended early, as far as it could still tell; "" where it told nothing."""
         return str(self.told_by(f"{stage}{_FAILED}").get("message", ""))
+
+    def failure_of_load(self, feed: str) -> str:
+        """Return why the load of a feed ended early, or one of its partitions; "" where it told nothing."""
+        failed = f"{_FAILED}{_NOTE}"
+        names = (path.name.removesuffix(failed) for path in list_files(self._stages, failed))
+        loads = (name for name in names if name == f"load-{feed}" or name.startswith(f"load-{feed}-"))
+        return next(filter(None, map(self.failure_of, loads)), "")
 
     @property
     def _stages(self) -> StoragePath:

@@ -5,7 +5,7 @@ marks the run before it, in one transaction; a run that finds itself marked has 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from include.errors import RetryLater, RunUnsafe
 from include.inventory.database import WAIT_S, open_database, pair_columns, storage_failures
 from include.inventory.ledger_tables import Pair
 from include.inventory.processes import Process, is_alive, this_process
+from include.inventory.run_parts import TIME, Part, RunParts
 
 BETWEEN_STAGES = timedelta(seconds=60)
 """A run whose next stage does not begin for so long, beyond the pause before a retry, has been given up."""
@@ -22,7 +23,6 @@ WITHOUT_A_BEAT = timedelta(hours=2)
 """A stage of another host counts as dead after so long; no stage may run longer (execution_timeout)."""
 
 _KEPT_RUNS = 1000
-_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 _runs = sa.Table(
     "ledger_runs",
@@ -80,6 +80,7 @@ class RunRegistry:
     ) -> None:
         self._of = {"source": pair.source, "target": pair.target, "name": name}
         self._engine = open_database(url, wait_s=wait_s)
+        self._parts = RunParts(self._of)
         self._now = now
         self._me = me()
 
@@ -109,13 +110,9 @@ class RunRegistry:
 
         A run that ended and after which none began goes on where it was.
         """
-        mine = self._find(run_id)
-        if mine is None:
-            raise RunUnsafe(f"Run {run_id} is not known to the ledger's database. Trigger a new run.")
-        if mine.lost_to:
-            raise self._lost(mine)
+        mine = self._known(run_id)
         same = mine.process.is_same(self._me)
-        if mine.in_stage and not same and self._is_here(mine.process) and is_alive(mine.process):
+        if mine.in_stage and self._is_elsewhere(mine.process):
             raise _at_work(mine)
         changed = self._write(
             self._where(run_id)
@@ -125,13 +122,36 @@ class RunRegistry:
         if not changed:
             raise self._lost(self._find(run_id) or mine)
 
+    def enter_part(self, run_id: str, stage: str) -> None:
+        """Begin one partition of a stage, beside others of the same run; raises what ``enter`` raises."""
+        mine = self._known(run_id)
+        with storage_failures(), self._engine.begin() as connection:
+            part = next((part for part in self._parts.read(connection, run_id) if part.stage == stage), None)
+            if part and part.in_stage and self._is_elsewhere(part.process):
+                raise _at_work(replace(mine, process=part.process, stage=stage, in_stage=True, beat_at=part.beat_at))
+            held = (
+                self._where(run_id).where(_runs.c.lost_to == "").values(held=True, state="open", beat_at=self._stamp())
+            )
+            if not connection.execute(held).rowcount:
+                raise self._lost(self._find(run_id) or mine)
+            self._parts.note(connection, run_id, Part(stage, self._me, in_stage=True, beat_at=self._now(), pause_s=0.0))
+
+    def leave_part(self, run_id: str, stage: str, *, pause_s: float = 0.0) -> None:
+        """End one partition of a stage, as ``leave`` ends a stage."""
+        ended = Part(stage, self._me, in_stage=False, beat_at=self._now(), pause_s=pause_s)
+        with storage_failures(), self._engine.begin() as connection:
+            self._parts.note(connection, run_id, ended)
+            connection.execute(self._where(run_id).values(beat_at=self._stamp()))
+
     def leave(self, run_id: str, *, pause_s: float = 0.0) -> None:
         """End the stage that is under way; ``pause_s`` is how long it may take until it is tried again, in seconds."""
         self._write(self._where(run_id).values(in_stage=False, beat_at=self._stamp(), pause_s=pause_s))
 
     def release(self, run_id: str) -> None:
         """End a run; another one may begin."""
-        self._write(self._where(run_id).values(held=False, in_stage=False, beat_at=self._stamp()))
+        with storage_failures(), self._engine.begin() as connection:
+            connection.execute(self._where(run_id).values(held=False, in_stage=False, beat_at=self._stamp()))
+            self._parts.forget(connection, run_id)
 
     def close(self, run_id: str) -> None:
         """Note that nothing of a run is left to ask about; runs of long ago are forgotten."""
@@ -161,21 +181,41 @@ class RunRegistry:
 
     def _refuse_while_at_work(self, last: KnownRun) -> None:
         """Raise RetryLater unless the run before has ended, has died, or was given up."""
-        age = self._now() - last.beat_at
-        here = self._is_here(last.process)
         if not last.held:
             return
-        if not last.in_stage:
-            died = last.same_process and here and not is_alive(last.process)
-            ended = died or age > BETWEEN_STAGES + timedelta(seconds=last.pause_s)
-        else:
-            ended = not is_alive(last.process) if here else age > WITHOUT_A_BEAT
-        if not ended:
+        if not self._has_ended(last, same_process=last.same_process):
             raise _at_work(last)
+        with storage_failures(), self._engine.connect() as connection:
+            parts = self._parts.read(connection, last.run_id)
+        for part in parts:
+            if not self._has_ended(part):
+                raise _at_work(replace(last, stage=part.stage, process=part.process, in_stage=part.in_stage))
+
+    def _has_ended(self, work: KnownRun | Part, *, same_process: bool = False) -> bool:
+        """Say whether nobody is at work any more: too long between stages, a dead process, or one without a beat."""
+        age, here = self._now() - work.beat_at, work.process.host == self._me.host
+        if work.in_stage:
+            return not is_alive(work.process) if here else age > WITHOUT_A_BEAT
+        died = same_process and here and not is_alive(work.process)
+        return died or age > BETWEEN_STAGES + timedelta(seconds=work.pause_s)
+
+    def _is_elsewhere(self, process: Process) -> bool:
+        """Say whether a process is another one that lives on this host; of other hosts Airflow knows better."""
+        here = process.host == self._me.host
+        return here and not process.is_same(self._me) and is_alive(process)
+
+    def _known(self, run_id: str) -> KnownRun:
+        """Return a run that no other one has taken over."""
+        mine = self._find(run_id)
+        if mine is None:
+            raise RunUnsafe(f"Run {run_id} is not known to the ledger's database. Trigger a new run.")
+        if mine.lost_to:
+            raise self._lost(mine)
+        return mine
 
     def _mark(self, last: KnownRun, *, lost_to: str) -> sa.Update:
         """Mark the run before as taken over, but only if it is still as it was when it was judged."""
-        seen = (_runs.c.beat_at == last.beat_at.strftime(_TIME), _runs.c.lost_to == last.lost_to)
+        seen = (_runs.c.beat_at == last.beat_at.strftime(TIME), _runs.c.lost_to == last.lost_to)
         return self._where(last.run_id).where(*seen).values(held=False, lost_to=lost_to)
 
     def _lost(self, mine: KnownRun) -> RunUnsafe:
@@ -189,10 +229,7 @@ class RunRegistry:
         return {**process, "stage": stage, "in_stage": True, "beat_at": self._stamp(), "pause_s": 0.0}
 
     def _stamp(self) -> str:
-        return self._now().strftime(_TIME)
-
-    def _is_here(self, process: Process) -> bool:
-        return process.host == self._me.host
+        return self._now().strftime(TIME)
 
     def _ours(self) -> list[sa.ColumnElement[bool]]:
         return [_runs.c[name] == value for name, value in self._of.items()]
@@ -240,6 +277,6 @@ def _known(row: Any) -> KnownRun:
         same_process=bool(row["same_process"]),
         stage=row["stage"],
         in_stage=bool(row["in_stage"]),
-        beat_at=datetime.strptime(row["beat_at"], _TIME).replace(tzinfo=UTC),
+        beat_at=datetime.strptime(row["beat_at"], TIME).replace(tzinfo=UTC),
         pause_s=row["pause_s"] or 0.0,
     )

@@ -52,6 +52,7 @@ class Settings:
     guards: GuardLimits = field(default_factory=GuardLimits)
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractMethod = "pages"
+    partitions: int = 1
     retry_delay_s: int = RETRY_DELAY_S
     reconcile_schedule: str | None = "0 4 * * 0"
     retention: Retention = field(default_factory=Retention)
@@ -93,6 +94,7 @@ class Settings:
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
             max_attempts=_whole(values, "MAX_ATTEMPTS", MAX_ATTEMPTS, least=1),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
+            partitions=_whole(values, "PARTITIONS", 1, least=1),
             retry_delay_s=_whole(values, "RETRY_DELAY_S", RETRY_DELAY_S, least=1),
             reconcile_schedule=read_schedule(
                 values.get("RECONCILE_SCHEDULE", "0 4 * * 0"), setting=f"{PREFIX}RECONCILE_SCHEDULE"
@@ -144,7 +146,7 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS",
+    "APPS_EXTRACT", "PARTITIONS", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS",
     "KEEP_REPORTS_DAYS", "NOTIFY", "DEADLINE_MIN", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}

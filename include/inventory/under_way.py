@@ -15,6 +15,7 @@ class UnderWay:
     earlier try of the stage told is forgotten, so that the report never takes it for this one's. ``pause_s`` says after
     a failure how long it may take until the stage is tried again, in seconds, 0 for never: the run is not given up
     before. ``rests`` are what a stage raises that is no failure but goes on later, with the longest time until then.
+    ``is_part``: other partitions of the run may be at work beside it.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class UnderWay:
         *,
         pause_s: Callable[[Exception], float] = lambda _: 0.0,
         rests: Mapping[Any, float] | None = None,
+        is_part: bool = False,
     ) -> None:
         self._folder = folder
         self._registry = registry
@@ -33,9 +35,10 @@ class UnderWay:
         self._stage = stage
         self._pause_s = pause_s
         self._rests = dict(rests or {})
+        self._is_part = is_part
 
     def __enter__(self) -> Self:
-        self._registry.enter(self._run_id, self._stage)
+        (self._registry.enter_part if self._is_part else self._registry.enter)(self._run_id, self._stage)
         self._folder.begin(self._stage)
         return self
 
@@ -46,5 +49,8 @@ class UnderWay:
         if error and rest_s is None:
             self._folder.note_failure(self._stage, error)
         pause_s = self._pause_s(error) if isinstance(error, Exception) else rest_s or 0.0
-        self._registry.leave(self._run_id, pause_s=pause_s)
+        if self._is_part:
+            self._registry.leave_part(self._run_id, self._stage, pause_s=pause_s)
+        else:
+            self._registry.leave(self._run_id, pause_s=pause_s)
         self._registry.shut()

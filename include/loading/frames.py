@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from include.errors import SetupWrong
 from include.loading.load import LoadResult, load_frame
 from include.loading.spec import LoadSpec
 from include.loading.transforms import Waiting
@@ -12,9 +14,23 @@ from include.storage import StoragePath, list_files
 _PARQUET = ".parquet"
 
 
-def frame_parts(path: StoragePath) -> list[StoragePath]:
-    """Return the files of a frame: the path itself where it is one, else those in its folder, in their order."""
-    return [path] if path.name.endswith(_PARQUET) else list_files(path, _PARQUET)
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which of several equal shares of a frame's files somebody loads, from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.number < self.of:
+            raise SetupWrong(f"partition must be between 0 and {self.of - 1}, not {self.number}.")
+
+
+def frame_parts(path: StoragePath, share: Share | None = None) -> list[StoragePath]:
+    """Return the files of a frame: the path itself where it is one, else those in its folder; or a share of them."""
+    share = share or Share()
+    files = [path] if path.name.endswith(_PARQUET) else list_files(path, _PARQUET)
+    return files[share.number :: share.of]
 
 
 def load_frames(

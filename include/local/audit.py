@@ -16,7 +16,7 @@ import requests
 
 from include.local.environment import PROJECT_ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-cluster.txt")
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-cluster-demo.txt", "deploy/requirements-cluster.txt")
 
 ACCEPTED: Mapping[str, str] = {}
 """Advisories that do not concern this project, by id, each with the reason; an entry without need is reported."""

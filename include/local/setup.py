@@ -130,8 +130,10 @@ def _layers(*, dev: bool, cluster: bool) -> list[_Layer]:
         _Layer("project", "this project, editable", [project], ["--no-deps", "-e", str(ROOT)]),
     ]
     if cluster:
-        extra = ROOT / "requirements-cluster.txt"
-        layers.insert(1, _Layer("cluster", "Celery and S3 of requirements-cluster.txt", [extra], ["-r", str(extra)]))
+        extra = ROOT / "requirements-cluster-demo.txt"
+        layers.insert(
+            1, _Layer("cluster", "Celery and S3 of requirements-cluster-demo.txt", [extra], ["-r", str(extra)])
+        )
     if dev:
         layers.insert(1, _Layer("dev", "tools of requirements-dev.txt", [tools], ["-r", str(tools)]))
     return layers

@@ -24,6 +24,7 @@ from include.inventory.under_way import UnderWay
 from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
 from iru_servicenow.assets import inventory, tell_inventory
 from iru_servicenow.metrics import send_metrics
+from iru_servicenow.partitions import added_up
 from iru_servicenow.retry import pause_s
 from iru_servicenow.storage import storage_path
 from iru_servicenow.under_way import (
@@ -147,7 +148,7 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     ti, run, own_id = context["ti"], open_run(folder_uri), context["run_id"]
     settings = settings_of(run)
     told = {feed: ti.xcom_pull(task_ids=task_id) for feed, task_id in loads.items()}
-    results = {feed: result for feed, result in told.items() if result}
+    results = {feed: added_up(result, of=settings.partitions) for feed, result in told.items() if result}
     runs = registry(settings, run.source)
     note_usage(run, servicenow_hook(settings).get_conn, results)
     report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=own_id)

@@ -24,15 +24,16 @@ from iru_servicenow.storage import storage_path
 
 
 @contextmanager
-def under_way(folder_uri: str, stage: str, *, rest_s: float = 0.0) -> Iterator[Run]:
+def under_way(folder_uri: str, stage: str, *, rest_s: float = 0.0, is_part: bool = False) -> Iterator[Run]:
     """Open the run of a folder for one stage; RunUnsafe when another run has begun since.
 
-    A stage that is deferred stays under way for ``rest_s`` at most, although nobody is at work on it.
+    A stage that is deferred stays under way for ``rest_s`` at most, although nobody is at work on it. Beside one that
+    ``is_part`` other partitions of the run may be at work.
     """
     die_with_supervisor()
     run = open_run(folder_uri)
     runs, rests = registry(settings_of(run), run.source), {TaskDeferred: rest_s}
-    with UnderWay(run.folder, runs, run_id(run), stage, pause_s=pause_s, rests=rests):
+    with UnderWay(run.folder, runs, run_id(run), stage, pause_s=pause_s, rests=rests, is_part=is_part):
         yield run
 
 
@@ -65,7 +66,7 @@ def settings_of(run: Run) -> Settings:
 
 def rules(settings: Settings) -> Rules:
     """Return what the settings say about every run."""
-    return Rules(settings.guards, settings.max_attempts, settings.apps_extract)
+    return Rules(settings.guards, settings.max_attempts, settings.apps_extract, settings.partitions)
 
 
 def iru_hook(settings: Settings) -> IruHook:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param, TaskGroup, XComArg
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from include.inventory.guards import GUARDS
 from include.inventory.mapping import Feed, SourceName
@@ -14,6 +15,9 @@ from iru_servicenow.assets import alias, inventory, table
 from iru_servicenow.notify import deadlines, notifiers
 from iru_servicenow.operators.feed_load import FeedLoadOperator
 from iru_servicenow.retry import MAX_RETRY_DELAY, AsTold
+
+Load = FeedLoadOperator | MappedOperator
+"""A feed's load: one task, or one mapped over its partitions."""
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "iru-servicenow",
@@ -92,36 +96,52 @@ def alarms(settings: Settings) -> dict[str, Any]:
     return {"on_failure_callback": notifiers(settings), "deadline": deadlines(settings) or None}
 
 
-def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: Settings) -> list[FeedLoadOperator]:
+def load_tasks(feeds: Iterable[Feed], frames: Mapping[str, XComArg], settings: Settings) -> dict[str, Load]:
     """Return one load task per feed, in a group and in the feeds' order: later feeds refer to earlier ones.
 
-    ``frames`` is what the plan task returns: the run's folder, and the URI of the frame to send, by feed.
+    ``frames`` is what the plan task returns: the run's folder, and by feed where its frame to send is. Where the work
+    is divided, each load is mapped over its partitions.
     """
-    loads: list[FeedLoadOperator] = []
+    loads: dict[str, Load] = {}
     with TaskGroup("load"):
         for feed in feeds:
-            load = FeedLoadOperator(
-                task_id=feed.name,
-                feed=feed.name,
-                folder_uri=frames["folder"],
-                staging_table=feed.staging_table,
-                frame_uri=frames[feed.name],
-                key_columns=list(feed.key),
-                column_labels=feed.labels,
-                may_be_cut=sorted(feed.may_be_cut),
-                servicenow_conn_id=settings.servicenow_conn_id,
-                deferrable=True,
-                target=table(feed, settings),
-                told_by=alias(feed, settings),
-                outlets=[alias(feed, settings)],
-                pool=settings.named(SERVICENOW_POOL),
-                execution_timeout=LOAD_TIMEOUT,
-                task_display_name=f"Load {feed.name} into {feed.staging_table}",
-            )
-            if loads:
-                loads[-1] >> load
-            loads.append(load)
+            load = _load(feed, _load_arguments(feed, frames, settings), settings.partitions)
+            for before in list(loads.values())[-1:]:
+                before >> load
+            loads[feed.name] = load
     return loads
+
+
+def _load(feed: Feed, arguments: dict[str, Any], partitions: int) -> Load:
+    if partitions == 1:
+        return FeedLoadOperator(**arguments)
+    shared = FeedLoadOperator.partial(
+        **arguments,
+        partitions=partitions,
+        map_index_template=f"{feed.name} {{{{ task.partition + 1 }}}} of {partitions}",
+    )
+    return shared.expand(partition=list(range(partitions)))
+
+
+def _load_arguments(feed: Feed, frames: Mapping[str, XComArg], settings: Settings) -> dict[str, Any]:
+    return {
+        "task_id": feed.name,
+        "feed": feed.name,
+        "folder_uri": frames["folder"],
+        "staging_table": feed.staging_table,
+        "frame_uri": frames[feed.name],
+        "key_columns": list(feed.key),
+        "column_labels": feed.labels,
+        "may_be_cut": sorted(feed.may_be_cut),
+        "servicenow_conn_id": settings.servicenow_conn_id,
+        "deferrable": True,
+        "target": table(feed, settings),
+        "told_by": alias(feed, settings),
+        "outlets": [alias(feed, settings)],
+        "pool": settings.named(SERVICENOW_POOL),
+        "execution_timeout": LOAD_TIMEOUT,
+        "task_display_name": f"Load {feed.name} into {feed.staging_table}",
+    }
 
 
 def _lines(title: str, description: str) -> Param:

@@ -19,6 +19,7 @@ PIPELINE = (
     "inventory",
     "detection",
     "preflight",
+    "sizing",
 )
 FILES = sorted(path for folder in ("include", "plugins", "dags") for path in (ROOT / folder).rglob("*.py"))
 PIPELINE_FILES = [
@@ -78,6 +79,14 @@ def test_the_pipeline_runs_without_airflow_and_without_the_sandbox(path):
     """The core can be used and tested anywhere, and depends on nothing that only our sandbox does."""
     forbidden = ("airflow", "iru_servicenow", "include.sandbox", "include.local")
     assert [module for module in imports(path) if under(module, *forbidden)] == []
+
+
+def test_sizing_is_arithmetic_alone():
+    """What a fleet costs is computed without the pipeline, so that it can judge it."""
+    files = [path for path in PIPELINE_FILES if "sizing" in path.parts]
+    ours = {module for path in files for module in imports(path) if under(module, "include")}
+    assert len(files) > 4
+    assert {module for module in ours if not under(module, "include.sizing")} == set()
 
 
 @pytest.mark.parametrize("path", EDGES, ids=_name)

@@ -65,8 +65,8 @@ def test_a_long_plan_is_cut_and_says_where_the_rest_is(watch, monkeypatch):
     monkeypatch.setattr(plan_page, "MOST_CHANGES", 5)
     watch.flow().run("devices", "r1", mode="plan")
     shown = text(watch, "r1", "plan")
-    assert "The first 5 of" in shown
-    assert "plan/computer/changes.parquet" in shown
+    assert "The first 5 fields" in shown
+    assert "plan/computer/changes" in shown
     assert shown.count("<td>create</td>") == 10
 
 

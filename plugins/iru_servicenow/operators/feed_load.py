@@ -75,4 +75,10 @@ class FeedLoadOperator(ServiceNowImportSetOperator):
 
     def _under_way(self) -> AbstractContextManager[Run]:
         longest_s = self.transform_timeout_s + TRIGGER_GRACE_S
-        return under_way(str(self.folder_uri), f"load-{self.feed}", rest_s=longest_s)
+        stage, is_part = f"load-{self.feed}", self.partitions > 1
+        return under_way(
+            str(self.folder_uri),
+            f"{stage}-{self.partition}" if is_part else stage,
+            rest_s=longest_s,
+            is_part=is_part,
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator, XComArg
 from airflow.sdk.configuration import conf
 
-from include.loading.frames import frame_parts, load_frames
+from include.loading.frames import Share, frame_parts, load_frames
 from include.loading.load import LoadResult
 from include.loading.spec import LoadMethod, LoadSpec
 from include.loading.transforms import TransformPending
@@ -48,6 +48,8 @@ class ServiceNowImportSetOperator(BaseOperator):
     :param load_method: ``insert_multiple`` (bulk, asynchronous) or ``single`` (one POST per row).
     :param column_keys: ``label`` or ``name``; by default what the connection's extra says.
     :param column_labels: labels by column, used where ``sys_dictionary`` may not be read.
+    :param partition: which of the ``partitions`` of the frame's files this task loads, from 0.
+    :param partitions: among how many tasks the frame's files are divided.
     :param concurrency: requests at the same time, each on a session of its own.
     :param may_be_cut: columns whose values ServiceNow may shorten; a cut in any other stops the load.
     :param transform_timeout_s: how long to wait for the transforms before the task fails and is tried again.
@@ -68,6 +70,8 @@ class ServiceNowImportSetOperator(BaseOperator):
         column_keys: ColumnKeys | None = None,
         column_labels: Mapping[str, str] | None = None,
         may_be_cut: Sequence[str] = (),
+        partition: int = 0,
+        partitions: int = 1,
         concurrency: int = 4,
         transform_timeout_s: float = 1800.0,
         deferrable: bool | None = None,
@@ -84,6 +88,8 @@ class ServiceNowImportSetOperator(BaseOperator):
         self.column_keys = column_keys
         self.column_labels = column_labels
         self.may_be_cut = may_be_cut
+        self.partition = partition
+        self.partitions = partitions
         self.concurrency = concurrency
         self.transform_timeout_s = transform_timeout_s
         self.deferrable = DEFERRABLE if deferrable is None else deferrable
@@ -126,9 +132,10 @@ class ServiceNowImportSetOperator(BaseOperator):
         """Send what is to be sent and wait for a while, in this process, then in the triggerer."""
         hook = ServiceNowHook(self.servicenow_conn_id)
         client = hook.get_conn()
+        share = Share(self.partition, self.partitions)
         spec = self._spec(hook, wait_s=min(self.inline_wait_s, patience_s) if self.deferrable else patience_s)
         try:
-            result = load_frames(client, spec, frame_parts(storage_path(str(self.frame_uri))))
+            result = load_frames(client, spec, frame_parts(storage_path(str(self.frame_uri)), share))
         except TransformPending:
             if not self.deferrable or not patience_s:
                 raise
@@ -146,6 +153,8 @@ class ServiceNowImportSetOperator(BaseOperator):
             key_columns=list(self.key_columns),
             frame_uri=str(self.frame_uri),
             until_s=time.time() + self.transform_timeout_s,
+            partition=self.partition,
+            partitions=self.partitions,
         )
         self.defer(
             trigger=trigger,

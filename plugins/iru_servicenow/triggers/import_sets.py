@@ -9,7 +9,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.errors import PipelineError, RetryLater
-from include.loading.frames import frame_parts
+from include.loading.frames import Share, frame_parts
 from include.loading.receipts import Receipts
 from include.loading.spec import LoadSpec
 from include.loading.transforms import have_ended
@@ -35,10 +35,19 @@ class ImportSetsTrigger(BaseTrigger):
     :param key_columns: its columns that identify a row.
     :param frame_uri: the frame whose receipts name the import sets.
     :param until_s: when to give up, in unix seconds.
+    :param partition: which of the ``partitions`` of the frame's files the load is about.
     """
 
     def __init__(
-        self, *, servicenow_conn_id: str, staging_table: str, key_columns: list[str], frame_uri: str, until_s: float
+        self,
+        *,
+        servicenow_conn_id: str,
+        staging_table: str,
+        key_columns: list[str],
+        frame_uri: str,
+        until_s: float,
+        partition: int = 0,
+        partitions: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
         self.servicenow_conn_id = servicenow_conn_id
@@ -46,11 +55,15 @@ class ImportSetsTrigger(BaseTrigger):
         self.key_columns = key_columns
         self.frame_uri = frame_uri
         self.until_s = until_s
+        self.partition = partition
+        self.partitions = partitions
         self._client: ServiceNowClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the names that make it."""
-        names = ("servicenow_conn_id", "staging_table", "key_columns", "frame_uri", "until_s")
+        names = (
+            "servicenow_conn_id", "staging_table", "key_columns", "frame_uri", "until_s", "partition", "partitions",
+        )  # fmt: skip
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -66,7 +79,7 @@ class ImportSetsTrigger(BaseTrigger):
         try:
             if self._client is None:
                 self._client = ServiceNowClient(ServiceNowHook(self.servicenow_conn_id).settings, retry=_FEW_TRIES)
-            parts = frame_parts(storage_path(self.frame_uri))
+            parts = frame_parts(storage_path(self.frame_uri), Share(self.partition, self.partitions))
             sets = {sent.sys_id: len(sent.rows) for path in parts for sent in Receipts(path).sent()}
             spec = LoadSpec(table=self.staging_table, key_columns=tuple(self.key_columns))
             return have_ended(self._client, spec, sets)
