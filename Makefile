@@ -29,7 +29,7 @@ endef
 .PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv with the pinned requirements (every other target does it too)
 	$(call setup,)

@@ -21,6 +21,10 @@ _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 """Object stores: there, making a folder asks for the bucket once more, and for a permission that we do not need."""
 
 
+_CLIENTS = frozenset({"aiobotocore", "botocore", "gcsfs", "google", "azure", "aiohttp"})
+"""The packages whose errors of their own, which are no OSError, tell of a store that does not answer."""
+
+
 class StoragePath(Protocol):
     """The part of pathlib's interface that the stages use."""
 
@@ -167,6 +171,13 @@ def _failures_named(path: StoragePath, done: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise StorageFailed(f"{path} could not be {done}: {reason}. {_remedy(error)}") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        raise StorageFailed(
+            f"{path} could not be {done}: {type(error).__name__}. Check the storage root (IRU_SERVICENOW_STORAGE) and "
+            "its credentials, of the connection that it names before an @ or of the environment."
+        ) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-INTERNAL_TARGETS = {"setup-dev"}
+INTERNAL_TARGETS = {"setup-cluster", "setup-dev"}
 
 
 def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -33,7 +33,7 @@ def bare_checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "my checkout"
     (folder / "include/local").mkdir(parents=True)
     shutil.copy(ROOT / "include/local/setup.py", folder / "include/local/setup.py")
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "requirements-cluster.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -47,7 +47,7 @@ def test_help_lists_every_target() -> None:
 
 def test_design_targets_exist() -> None:
     """The commands that the documentation promises are there."""
-    assert {"help", "demo", "test", "up", "dag", "sandbox", "bench"} <= targets()
+    assert {"help", "demo", "cluster-demo", "test", "up", "dag", "sandbox", "bench"} <= targets()
 
 
 def test_bench_measures_what_was_asked_for(bare_checkout: Path) -> None:

@@ -79,7 +79,7 @@ def running_postgres(programs: Programs, *, log_path: Path) -> Iterator[Postgres
             environment=_environment(folder),
             log_path=log_path,
             is_ready=server.is_ready,
-            stop_signal=signal.SIGINT,  # the fast shutdown, which does not wait for clients
+            stop_signal=signal.SIGQUIT,  # at once: nobody will read what it would still write
         ):
             yield server
     finally:

@@ -39,6 +39,7 @@ def cluster_environment(postgres: Postgres, broker: str, store: ObjectStore) -> 
         f"{_CELERY}WORKER_CONCURRENCY": "2",
         "IRU_SERVICENOW_LEDGER": postgres.create("ledger"),
         "IRU_SERVICENOW_STORAGE": store.storage,
+        "IRU_SERVICENOW_PARTITIONS": str(PARTITIONS),
         **store.connection(),
         **_RECOVERY,
     }
