@@ -6,6 +6,7 @@ Columns collate without case, because ServiceNow compares strings so. Abstract t
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ def new_sys_id() -> str:
     return uuid4().hex
 
 
+@lru_cache(4096)
 def quote(name: str) -> str:
     """Return an SQL identifier; some columns have names such as ``order`` and ``set``."""
     return '"' + name.replace('"', "") + '"'
@@ -156,10 +158,10 @@ class Store:
     def _insert_all(self, table: str, records: Sequence[Record]) -> None:
         if not records:
             return
-        names = list(self.schema[table].columns)
-        sql = f"INSERT INTO {quote(table)} ({', '.join(map(quote, names))}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names from the schema
+        names = tuple(self.schema[table].columns)
+        rows = [tuple(map(record.__getitem__, names)) for record in records]
         with self.database.transaction() as connection:
-            connection.executemany(sql, [tuple(map(record.__getitem__, names)) for record in records])
+            connection.executemany(_insertion(table, names), rows)
 
     def _complete(self, table: Table, values: Mapping[str, str], by: str) -> Record:
         record = {name: column.default for name, column in table.columns.items()}
@@ -196,6 +198,11 @@ class Counters:
         with self._database.transaction() as connection:
             last: Any = connection.execute(sql, (prefix,)).fetchone()[0]
         return f"{prefix}{last:07d}"
+
+
+@lru_cache
+def _insertion(table: str, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {quote(table)} ({', '.join(map(quote, names))}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names from the schema
 
 
 def _definition(name: str) -> str:
