@@ -1,6 +1,7 @@
 """Load one staging frame: cut it, send it, wait for the transforms, keep one verdict per row."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from include.loading.spec import LoadSpec
 from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
+from include.servicenow.import_sets import RunCounters
 from include.storage import StoragePath, read_frame
 
 log = logging.getLogger(__name__)
@@ -120,12 +122,15 @@ class _Load:
         """
         _raise_first(self.ask())
         open_rows = self._open_rows()
+        ahead: frozenset[int] = frozenset()
         if len(open_rows) > BULK_ROWS and not self._proven:
-            self._send_canary(open_rows[:_CANARY_FROM_ROWS])
+            ahead = self._send_canary(open_rows[:_CANARY_FROM_ROWS])
         for divided in range(_MAX_ROUNDS):
-            if not (open_rows := self._open_rows()):
+            open_rows = [row for row in self._open_rows() if row not in ahead]
+            if not open_rows:
                 return
-            chunk_rows = max(1, self._chunk_rows >> divided)
+            ahead = frozenset()
+            chunk_rows = max(1, self._chunk_rows(len(open_rows)) >> divided)
             self._load(list(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows)))
         if left := len(self._open_rows()):
             raise RetryLater(
@@ -143,18 +148,31 @@ class _Load:
     def _in_bulk(self) -> bool:
         return self._spec.method == "insert_multiple"
 
-    @property
-    def _chunk_rows(self) -> int:
-        return self._spec.chunk_rows if self._in_bulk else min(_SINGLE_CHUNK_ROWS, self._spec.chunk_rows)
+    def _chunk_rows(self, rows: int) -> int:
+        """Return how many rows go into a chunk, so that every thread has as much to do."""
+        if not self._in_bulk:
+            return min(_SINGLE_CHUNK_ROWS, self._spec.chunk_rows)
+        return min(self._spec.chunk_rows, max(BULK_ROWS, math.ceil(rows / self._spec.concurrency)))
 
     def _open_rows(self) -> list[int]:
         settled = self._receipts.settled_rows()
         return [row for row in range(len(self._records)) if row not in settled]
 
-    def _send_canary(self, rows: Sequence[int]) -> None:
-        """Send a few rows alone; SetupWrong when ServiceNow refuses even to take any of them."""
+    def _send_canary(self, rows: Sequence[int]) -> frozenset[int]:
+        """Send a few rows alone and return those whose verdicts are still to be learned, with the others'.
+
+        Raises SetupWrong when ServiceNow refuses even to take any of them.
+        """
         canary = choose_canary(self._records, rows)
-        self._load([pick(self._records, canary)])
+        chunk = pick(self._records, canary)
+        if self._in_bulk:
+            _raise_first(self._each(self._send, [chunk]))
+            if self._bulk.proves(chunk):
+                self._proven = True
+                return frozenset(canary)
+            _raise_first(self._settle())
+        else:
+            self._load([chunk])
         verdicts = self._receipts.read_verdicts()
         of_canary = verdicts[verdicts["row"].isin(canary)]
         if len(of_canary) == len(canary) and (of_canary["import_set"] == "").all():
@@ -162,6 +180,7 @@ class _Load:
                 f"ServiceNow refuses every request into {self._spec.table}, so nothing more was sent. It says: "
                 f"{masked(of_canary['message'].iloc[0])}"
             )
+        return frozenset()
 
     def _load(self, chunks: list[Chunk]) -> None:
         """Send chunks and learn their verdicts; as long as nothing is proven, the first goes alone."""
@@ -185,10 +204,19 @@ class _Load:
     def _settle(self) -> list[BaseException]:
         """Learn the verdicts of everything that was acknowledged; one that cannot be told does not hide the others."""
 
-        def settle(sent: Sent) -> None:
-            self._bulk.settle(pick(self._records, sent.rows), sent, check=self._check)
+        runs: dict[str, RunCounters] = {}
+        asked: set[str] = set()
 
-        return self._each(settle, self._receipts.sent(), go_on=True)
+        def settle(sent: Sent) -> None:
+            chunk, run = pick(self._records, sent.rows), runs.get(sent.sys_id)
+            self._bulk.settle(chunk, sent, check=self._check, run=run)
+
+        sent, errors = self._receipts.sent(), list[BaseException]()
+        for ended in self._bulk.iter_ended(sent):
+            runs |= ended
+            errors += self._each(settle, [each for each in sent if each.sys_id in ended], go_on=True)
+            asked |= ended.keys()
+        return errors + self._each(settle, [each for each in sent if each.sys_id not in asked], go_on=True)
 
     def _check(self, chunk: Chunk, import_set: str) -> None:
         if not self._proven:

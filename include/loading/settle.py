@@ -24,15 +24,21 @@ _READS = 5
 
 
 def settle(
-    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, sent: Sent, *, waiting: Waiting | None = None
+    client: ServiceNowClient,
+    spec: LoadSpec,
+    chunk: Chunk,
+    sent: Sent,
+    *,
+    waiting: Waiting | None = None,
+    patience_s: float | None = None,
 ) -> list[RowVerdict]:
     """Return the verdicts of a chunk that went into an import set.
 
     Rows that a broken-off transform left behind have none; they may be sent again. Raises RetryLater when the transform
-    takes longer than the spec allows; the chunk must then not be sent again but asked about later.
+    takes longer than the spec (or ``patience_s``, where some of its time has passed) allows; the chunk must then not be sent again but asked about later.
     """
     waiting = waiting or Waiting()
-    ending = wait_for_transform(client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting)
+    ending = wait_for_transform(client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting, patience_s=patience_s)
     for attempt in range(_READS):
         runs = runs_of(client, sent.sys_id)
         if ending is Ending.BROKEN or is_broken(runs):
@@ -44,6 +50,13 @@ def settle(
             return verdicts
         waiting.sleep(min(LONGEST_POLL_S, FIRST_POLL_S * 2**attempt))
     return _by_rows(client, spec, chunk, sent, waiting)
+
+
+def settle_by_run(
+    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, sent: Sent, run: RunCounters
+) -> list[RowVerdict] | None:
+    """Return the verdicts of a chunk whose import set has ended with this one run; None where that does not tell."""
+    return _by_counters(client, spec, chunk, sent.sys_id, run) if sent.whole else None
 
 
 def _by_counters(

@@ -18,6 +18,8 @@ from include.servicenow.values import to_count, to_text
 MAX_BODY_BYTES = 8_000_000
 """A little under glide.rest.max_content_length's default of 10 MB (KB0747638)."""
 
+_RUN_FIELDS = ("sys_id", "set", "state", "total", "inserts", "updates", "processed", "ignored", "skipped", "errors")
+
 
 @dataclass(frozen=True, slots=True)
 class ImportSet:
@@ -111,9 +113,24 @@ def read_state(client: ServiceNowClient, import_set: str) -> str:
 
 def read_runs(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
     """Return the counters of every transform of an import set."""
-    fields = ("sys_id", "set", "state", "total", "inserts", "updates", "processed", "ignored", "skipped", "errors")
-    rows = iter_rows(client, "sys_import_set_run", query=f"set={import_set}", fields=fields)
+    rows = iter_rows(client, "sys_import_set_run", query=f"set={import_set}", fields=_RUN_FIELDS)
     return [_counters(row) for row in rows if _belongs(row, "set", import_set)]
+
+
+def read_states(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[str, str]:
+    """Return the lower-case states of import sets by sys_id; one that is not there, or not shown, has none."""
+    wanted = set(import_sets)
+    rows = iter_rows(client, "sys_import_set", query=f"sys_idIN{','.join(import_sets)}", fields=("sys_id", "state"))
+    return {row["sys_id"]: row.get("state", "").lower() for row in rows if row.get("sys_id") in wanted}
+
+
+def read_runs_of(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[str, list[RunCounters]]:
+    """Return the counters of every transform of several import sets by sys_id."""
+    runs: dict[str, list[RunCounters]] = {import_set: [] for import_set in import_sets}
+    for row in iter_rows(client, "sys_import_set_run", query=f"setIN{','.join(import_sets)}", fields=_RUN_FIELDS):
+        if row.get("set") in runs:
+            runs[row["set"]].append(_counters(row))
+    return runs
 
 
 def read_import_rows(
