@@ -2,19 +2,21 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Event
+from itertools import islice
+from threading import Event, Semaphore
 from typing import TypeVar
 
 from include.errors import RetryLater, SetupWrong
 from include.loading.bulk import Bulk
 from include.loading.canary import BULK_ROWS, check_canary, choose_canary
-from include.loading.chunks import Chunk, Record, iter_chunks, pick, staging_columns, to_records
+from include.loading.chunks import Chunk, Record, iter_chunks, pick, staging_columns
 from include.loading.labels import labels_of
 from include.loading.one_by_one import OneByOne
 from include.loading.receipts import Begun, Receipts, Sent
+from include.loading.records import records_of
 from include.loading.spec import LoadSpec
 from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
@@ -55,11 +57,14 @@ def load_frame(
     acknowledged are asked about, rows that were begun are looked for. When a chunk fails, the others that were sent
     still get their verdicts before the error is raised.
     """
-    frame = read_frame(frame_path)
-    columns = staging_columns(frame)
-    labels = labels_of(client, spec, columns)
-    receipts = Receipts(frame_path)
-    with _Load(client, spec, receipts, to_records(frame, columns), labels, waiting=waiting or Waiting()) as load:
+    with ThreadPoolExecutor(1, thread_name_prefix="labels") as beside:
+        signed_in = beside.submit(client.check_sign_in)
+        frame = read_frame(frame_path)
+        columns, receipts = staging_columns(frame), Receipts(frame_path)
+        read_labels = beside.submit(lambda: (signed_in.result(), labels_of(client, spec, columns))[1])
+        records = records_of(frame, columns)
+        labels = read_labels.result()
+    with _Load(client, spec, receipts, records, labels, waiting=waiting or Waiting()) as load:
         load.run()
     cost = client.requests
     return LoadResult(len(frame), receipts.count(), cost.total, cost.retries, round(cost.waited_s, 1))
@@ -79,7 +84,7 @@ def ask_again(
     frame = read_frame(frame_path)
     columns = staging_columns(frame)
     impatient, names = replace(spec, transform_timeout_s=0), {name: name for name in columns}
-    with _Load(client, impatient, receipts, to_records(frame, columns), names, waiting=waiting or Waiting()) as load:
+    with _Load(client, impatient, receipts, records_of(frame, columns), names, waiting=waiting or Waiting()) as load:
         errors = load.ask()
     _raise_first([error for error in errors if not (isinstance(error, RetryLater) and error.maybe_done)])
     return frozenset(row for sent in receipts.sent() for row in sent.rows)
@@ -131,7 +136,7 @@ class _Load:
                 return
             ahead = frozenset()
             chunk_rows = max(1, self._chunk_rows(len(open_rows)) >> divided)
-            self._load(list(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows)))
+            self._load(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows))
         if left := len(self._open_rows()):
             raise RetryLater(
                 f"{left} rows of {self._spec.table} were sent {_MAX_ROUNDS} times, and each time ServiceNow broke off "
@@ -172,7 +177,7 @@ class _Load:
                 return frozenset(canary)
             _raise_first(self._settle())
         else:
-            self._load([chunk])
+            self._load(iter([chunk]))
         verdicts = self._receipts.read_verdicts()
         of_canary = verdicts[verdicts["row"].isin(canary)]
         if len(of_canary) == len(canary) and (of_canary["import_set"] == "").all():
@@ -182,11 +187,11 @@ class _Load:
             )
         return frozenset()
 
-    def _load(self, chunks: list[Chunk]) -> None:
-        """Send chunks and learn their verdicts; as long as nothing is proven, the first goes alone."""
-        for group in [chunks] if self._proven else [chunks[:1], chunks[1:]]:
-            errors = self._each(self._send, group)
-            _raise_first(errors + self._settle())
+    def _load(self, chunks: Iterator[Chunk]) -> None:
+        """Send chunks, each as soon as it is cut, and learn their verdicts; the first goes alone if nothing is proven."""
+        if not self._proven:
+            _raise_first(self._each(self._send, islice(chunks, 1)) + self._settle())
+        _raise_first(self._each(self._send, chunks) + self._settle())
 
     def _send(self, chunk: Chunk) -> None:
         if self._in_bulk:
@@ -226,9 +231,9 @@ class _Load:
     def _each(self, step: Callable[[T], None], items: Iterable[T], *, go_on: bool = False) -> list[BaseException]:
         """Run a step for every item on the load's threads and return the errors; after one, start no more items.
 
-        ``go_on`` starts them all the same.
+        ``go_on`` starts them all the same. Items are taken as the threads need them, with a few in stock.
         """
-        failed = Event()
+        failed, stock = Event(), Semaphore(2 * self._spec.concurrency)
 
         def guarded(item: T) -> None:
             if failed.is_set():
@@ -240,7 +245,13 @@ class _Load:
                     failed.set()
                 raise
 
-        futures = [self._pool.submit(guarded, item) for item in items]
+        futures = []
+        for item in items:
+            stock.acquire()
+            if failed.is_set():
+                break
+            futures.append(self._pool.submit(guarded, item))
+            futures[-1].add_done_callback(lambda _: stock.release())
         errors = [future.exception() for future in futures]
         return [error for error in errors if error]
 

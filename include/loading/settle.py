@@ -69,6 +69,8 @@ def _by_counters(
     if success is None and run.successes:
         rows = _read(client, spec, import_set, without_states=())
         return _join(spec, chunk, import_set, rows, None) if _complete(rows, len(chunk.records)) else None
+    if success and run.successes == len(chunk.rows):
+        return [RowVerdict(row, success, "", import_set) for row in chunk.rows]
     wanted = len(chunk.records) - run.successes
     rows = _read(client, spec, import_set, without_states=SUCCESS_STATES) if wanted else []
     return _join(spec, chunk, import_set, rows, success) if _complete(rows, wanted) else None

@@ -22,11 +22,15 @@ def iter_ended(
 ) -> Iterator[dict[str, RunCounters]]:
     """Yield, as the transforms of import sets end, the run of each that one run says everything about.
 
-    ``sets`` are rows by sys_id. Whatever else there is to say of a set (its state is not shown, it is gone, was broken
+    ``sets`` are rows by sys_id. The runs are asked first, as each shows the state of its set beside its counters. Whatever else there is to say of a set (its state is not shown, it is gone, was broken
     off, is late, or has several runs) is left to who asks about it alone.
     """
     deadline_s = waiting.now_s() + patience_s
-    pending, pause_s, polls = list(sets), _FIRST_POLL_S, 1
+    at_once = {sys_id: run for sys_id, run in _single_runs(client, list(sets)).items() if run.set_state in SET_DONE}
+    at_once = {sys_id: run for sys_id, run in at_once.items() if run.counted == sets[sys_id]}
+    if at_once:
+        yield at_once
+    pending, pause_s, polls = [sys_id for sys_id in sets if sys_id not in at_once], _FIRST_POLL_S, 1
     while pending:
         states = _states(client, pending)
         done = [sys_id for sys_id in pending if states.get(sys_id) in SET_DONE]

@@ -52,6 +52,8 @@ class RunCounters:
     ignored: int
     skipped: int
     errors: int
+    set_state: str = ""
+    """The state of its import set, where it was asked for and is shown."""
 
     @property
     def successes(self) -> int:
@@ -125,9 +127,10 @@ def read_states(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[st
 
 
 def read_runs_of(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[str, list[RunCounters]]:
-    """Return the counters of every transform of several import sets by sys_id."""
+    """Return the counters of every transform of several import sets by sys_id, with the states of these."""
     runs: dict[str, list[RunCounters]] = {import_set: [] for import_set in import_sets}
-    for row in iter_rows(client, "sys_import_set_run", query=f"setIN{','.join(import_sets)}", fields=_RUN_FIELDS):
+    fields = (*_RUN_FIELDS, "set.state")
+    for row in iter_rows(client, "sys_import_set_run", query=f"setIN{','.join(import_sets)}", fields=fields):
         if row.get("set") in runs:
             runs[row["set"]].append(_counters(row))
     return runs
@@ -191,4 +194,5 @@ def _counters(row: Row) -> RunCounters:
         ignored=number("ignored"),
         skipped=number("skipped"),
         errors=number("errors"),
+        set_state=row.get("set.state", "").lower(),
     )

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
@@ -21,7 +21,7 @@ SYSTEM_USER = "system"
 
 def new_sys_id() -> str:
     """Return a fresh sys_id."""
-    return uuid4().hex
+    return token_hex(16)
 
 
 @lru_cache(4096)
@@ -32,7 +32,12 @@ def quote(name: str) -> str:
 
 def to_time(moment: datetime) -> str:
     """Return a moment as ServiceNow stores it: UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return _stored_second(int(moment.timestamp() // 1))
+
+
+@lru_cache(1024)
+def _stored_second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Store:

@@ -1,0 +1,42 @@
+"""The rows of a frame as records, made when they are asked for: the first chunk is on its way before the last is made."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from include.loading.chunks import Record, to_records
+
+_BLOCK_ROWS = 500
+
+
+class LazyRecords(Sequence[Record]):
+    """The records of a frame, made a block at a time; may be read by several threads."""
+
+    def __init__(self, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+        self._frame, self._columns = frame, columns
+        self._blocks: dict[int, list[Record]] = {}
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __getitem__(self, row):  # type: ignore[no-untyped-def]  # an overload each for positions and slices says less
+        if isinstance(row, slice):
+            return [self[each] for each in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        block, place = divmod(row, _BLOCK_ROWS)
+        made = self._blocks.get(block)
+        if made is None:
+            part = self._frame.iloc[block * _BLOCK_ROWS : (block + 1) * _BLOCK_ROWS]
+            made = self._blocks[block] = to_records(part, self._columns)
+        return made[place]
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[row] for row in range(len(self)))
+
+
+def records_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Record]:
+    """Return a frame's rows as records of strings; SetupWrong, at once, where a column holds anything else than text."""
+    if all(isinstance(frame[column].dtype, pd.StringDtype) for column in columns):
+        return LazyRecords(frame, columns)
+    return to_records(frame, columns)
