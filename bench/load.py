@@ -1,6 +1,7 @@
 """Part "load": the pipeline's load against the bound that the server sets, and against what one would use instead."""
 
 import math
+import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 from bench.load_contenders import BATCH_ROWS, CHUNK_ROWS, ours, pysnc_batch, pysnow_row_by_row, row_by_row
 from bench.load_rows import APPS_PER_DEVICE, Row, app_rows, computer_rows, differences
 from bench.load_stage import FIXED_S, PART_S, ROUND_TRIP_S, SLOTS, Access, Profile, Stage, stage, told
+from bench.priority import go_first
 
 PROFILES = (
     Profile("r = 2 ms", 0.002, repeats=3),
@@ -55,11 +57,12 @@ def measure(devices: int, seeds: int) -> dict[str, Any]:
     ``seeds`` bounds the repeats.
     """
     rows = app_rows(min(ROWS, devices * APPS_PER_DEVICE))
+    priority = go_first()
     with stage() as opened:
         profiles = [_measure(opened, profile, rows, min(profile.repeats, seeds)) for profile in PROFILES]
     return {
         "rows": len(rows), "chunk_rows": CHUNK_ROWS, "batch_rows": BATCH_ROWS, "connections": SLOTS,
-        "fault_share": FAULT_SHARE,
+        "fault_share": FAULT_SHARE, "priority": priority, "load_average": os.getloadavg(),
         "server": {"round_trip_s": ROUND_TRIP_S, "fixed_s": FIXED_S, "part_of_a_batch_s": PART_S, "slots": SLOTS},
         "profiles": profiles, "passed": all(profile["passed"] for profile in profiles),
     }  # fmt: skip

@@ -4,6 +4,7 @@ Each line on standard input asks for a new sandbox in place of the last one, as 
 comes back on standard output. The end of the input is the end of the process.
 """
 
+import gc
 import json
 import sys
 from contextlib import ExitStack
@@ -20,10 +21,14 @@ def main() -> None:
     with ExitStack() as running:
         for line in sys.stdin:
             running.close()
+            gc.unfreeze()
             spec = SandboxSpec(
                 fleet=FleetSpec(devices=1, apps_per_device=0), switches=SWITCHES, tls=json.loads(line)["tls"]
             )
-            print(json.dumps(running.enter_context(Sandbox(spec)).ready_line()), flush=True)
+            sandbox = running.enter_context(Sandbox(spec))
+            gc.collect()
+            gc.freeze()  # what the server is made of needs no looking at while it serves
+            print(json.dumps(sandbox.ready_line()), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from include.loading.together import iter_ended
 from include.loading.transforms import Waiting
 from include.loading.verdicts import StoredOtherwise
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.import_sets import ImportSet, RunCounters, insert_multiple
+from include.servicenow.import_sets import ImportSet, RunCounters, encode_records, insert_multiple
 from include.servicenow.judge import AnswerLost, NoSuchTable, Refused
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,15 @@ class Bulk:
     known: set[str] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
 
+    _bodies: dict[tuple[int, ...], bytes] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.known |= {sent.sys_id for sent in self.receipts.sent()}
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        """Encode a chunk before it is its turn, so that a thread that has sent one has the next at hand."""
+        self._bodies[chunk.rows] = self._body(chunk)
+        return chunk
 
     def send(self, chunk: Chunk) -> None:
         """Send a chunk; one that is refused as a whole is split until the bad rows are alone, which are then refused.
@@ -54,7 +61,7 @@ class Bulk:
             import_set = insert_multiple(
                 self.client,
                 self.spec.table,
-                chunk.keyed_by(self.labels),
+                self._bodies.pop(chunk.rows, None) or self._body(chunk),
                 recall=lambda lost: self._recall(chunk, begun, ended=isinstance(lost, AnswerLost)),
                 multi_import_set=self.multi_import_set,
             )
@@ -136,6 +143,9 @@ class Bulk:
             self._note_sent(chunk, import_set)
         else:
             self.receipts.forget(chunk)
+
+    def _body(self, chunk: Chunk) -> bytes:
+        return encode_records(chunk.keyed_by(self.labels))
 
     def _recall(self, chunk: Chunk, begun: Begun, *, ended: bool) -> ImportSet | None:
         return find_import_set(

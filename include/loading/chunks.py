@@ -70,7 +70,9 @@ def iter_chunks(
     """Yield the chunks of some rows of a frame, each of at most ``chunk_rows`` rows and about ``max_bytes`` bytes."""
     size_bytes, batch = 0, list[int]()
     for row in rows:
-        record_bytes = len(encode(records[row])) + 1
+        record_bytes = _at_most_bytes(records[row])
+        if record_bytes * chunk_rows > max_bytes:
+            record_bytes = len(encode(records[row])) + 1
         if batch and (len(batch) == chunk_rows or size_bytes + record_bytes > max_bytes):
             yield pick(records, batch)
             size_bytes, batch = 0, []
@@ -78,6 +80,11 @@ def iter_chunks(
         size_bytes += record_bytes
     if batch:
         yield pick(records, batch)
+
+
+def _at_most_bytes(record: Record) -> int:
+    """Return what a record can take at most as JSON, where a character takes six bytes; cheaper than encoding it."""
+    return 6 * (len("".join(record)) + len("".join(record.values())) + len(record)) + 3
 
 
 def _digest(rows: Sequence[int]) -> str:

@@ -191,7 +191,8 @@ class _Load:
         """Send chunks, each as soon as it is cut, and learn their verdicts; the first goes alone if nothing is proven."""
         if not self._proven:
             _raise_first(self._each(self._send, islice(chunks, 1)) + self._settle())
-        _raise_first(self._each(self._send, chunks) + self._settle())
+        ready = map(self._bulk.prepare, chunks) if self._in_bulk else chunks
+        _raise_first(self._each(self._send, ready) + self._settle())
 
     def _send(self, chunk: Chunk) -> None:
         if self._in_bulk:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
+import pyarrow as pa
 
 from include.loading.chunks import Record, to_records
 
@@ -13,11 +14,12 @@ class LazyRecords(Sequence[Record]):
     """The records of a frame, made a block at a time; may be read by several threads."""
 
     def __init__(self, frame: pd.DataFrame, columns: Sequence[str]) -> None:
-        self._frame, self._columns = frame, columns
+        self._rows, self._columns = len(frame), columns
+        self._cells = [pa.array(frame[column], from_pandas=True) for column in columns]
         self._blocks: dict[int, list[Record]] = {}
 
     def __len__(self) -> int:
-        return len(self._frame)
+        return self._rows
 
     def __getitem__(self, row):  # type: ignore[no-untyped-def]  # an overload each for positions and slices says less
         if isinstance(row, slice):
@@ -27,12 +29,20 @@ class LazyRecords(Sequence[Record]):
         block, place = divmod(row, _BLOCK_ROWS)
         made = self._blocks.get(block)
         if made is None:
-            part = self._frame.iloc[block * _BLOCK_ROWS : (block + 1) * _BLOCK_ROWS]
-            made = self._blocks[block] = to_records(part, self._columns)
+            made = self._blocks[block] = self._make(block * _BLOCK_ROWS)
         return made[place]
 
     def __iter__(self) -> Iterator[Record]:
         return (self[row] for row in range(len(self)))
+
+    def _make(self, first: int) -> list[Record]:
+        """Return what ``to_records`` does, for a block of rows in columns that hold nothing but text."""
+        names = self._columns
+        cells = [column.slice(first, _BLOCK_ROWS).to_pylist() for column in self._cells]
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in zip(*cells, strict=True)
+        ]
 
 
 def records_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Record]:

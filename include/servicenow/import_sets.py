@@ -69,25 +69,30 @@ class RunCounters:
 def insert_multiple(
     client: ServiceNowClient,
     table: str,
-    records: Sequence[Mapping[str, str]],
+    records: Sequence[Mapping[str, str]] | bytes,
     *,
     recall: Callable[[RetryLater], ImportSet | None],
     multi_import_set: str = "",
 ) -> ImportSet:
-    """Send records into one new import set; its transform runs later unless the instance says otherwise.
+    """Send records, encoded already or not, into one new import set, which is transformed at once or later.
 
     ``recall`` finds the import set of a request whose answer was lost, so that it is not sent twice without need.
     Raises RetryLater, AccessDenied, NoSuchTable or Refused.
     """
     params = {"multi_import_set_id": multi_import_set} if multi_import_set else {}
+    body = records if isinstance(records, bytes) else encode_records(records)
 
-    def read(body: Any) -> ImportSet:
-        if not isinstance(body, dict) or not isinstance(body.get("import_set_id"), str) or not body["import_set_id"]:
+    def read(told: Any) -> ImportSet:
+        if not isinstance(told, dict) or not isinstance(told.get("import_set_id"), str) or not told["import_set_id"]:
             raise AnswerLost(f"insertMultiple into {table} answered without an 'import_set_id'.")
-        return ImportSet(body["import_set_id"], str(body.get("multi_import_set_id") or ""))
+        return ImportSet(told["import_set_id"], str(told.get("multi_import_set_id") or ""))
 
-    body = encode({"records": list(records)})
     return client.post(f"import/{table}/insertMultiple", body, read=read, recall=recall, **params)
+
+
+def encode_records(records: Sequence[Mapping[str, str]]) -> bytes:
+    """Return the body of an insertMultiple request."""
+    return encode({"records": list(records)})
 
 
 def insert_one(
