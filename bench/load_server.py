@@ -17,7 +17,7 @@ SWITCHES = {"servicenow.transform_pickup_delay_s": 0.0, "servicenow.transform_ro
 
 def main() -> None:
     """Serve until nobody asks any more."""
-    sys.setswitchinterval(0.0005)  # a transform must not keep an answer that is due waiting
+    sys.setswitchinterval(0.00005)  # a transform must not keep an answer that is due waiting
     with ExitStack() as running:
         for line in sys.stdin:
             running.close()

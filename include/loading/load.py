@@ -30,6 +30,9 @@ T = TypeVar("T")
 _MAX_ROUNDS = 12
 """How often rows that a broken-off transform left behind are sent again, in ever smaller chunks."""
 
+_LET_SEND_S = 0.02
+"""How long the next chunk is not made after one is done: the thread that is to send another goes first."""
+
 _SINGLE_CHUNK_ROWS = 50
 """Rows between two receipts where they are sent one by one: what a kill makes the next try look for."""
 
@@ -248,7 +251,9 @@ class _Load:
 
         futures = []
         for item in items:
-            stock.acquire()
+            if not stock.acquire(blocking=False):
+                stock.acquire()
+                failed.wait(_LET_SEND_S)
             if failed.is_set():
                 break
             futures.append(self._pool.submit(guarded, item))

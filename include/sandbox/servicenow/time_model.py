@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.sandbox.servicenow.meter import WORK, Work
 from include.sandbox.servicenow.settings import ServiceNowSettings
-from include.sandbox.servicenow.throttles import is_outer
+from include.sandbox.servicenow.throttles import ARRIVAL, LATE, is_outer
 
 _TIMER_S = 0.0015
 
@@ -26,7 +26,8 @@ class RoundTrip:
         """Pass one request on, later."""
         trip_s = _settings(scope).request_round_trip_s if is_outer(scope) else 0.0
         if trip_s:
-            await _sleep_until(time.perf_counter() + trip_s)
+            scope[ARRIVAL] = time.perf_counter() + trip_s
+            await _sleep_until(scope[ARRIVAL])
         await self.app(scope, receive, send)
 
 
@@ -41,7 +42,7 @@ class RequestTime:
         if not (is_outer(scope) and _is_modelled(_settings(scope))):
             await self.app(scope, receive, send)
             return
-        begun_s, work = time.perf_counter(), Work()
+        begun_s, work = time.perf_counter() - scope.get(LATE, 0.0), Work()
         settings, meter = _settings(scope), scope["app"].state.instance.meter
 
         async def due_send(message: Message) -> None:
