@@ -52,7 +52,7 @@ class Runs:
 
 
 def measure(devices: int, seeds: int) -> dict[str, Any]:
-    """Run every contender in every profile; the number of rows is the part's own (``devices`` × 60 where smaller).
+    """Run every contender in every profile, with 60 rows for each of ``devices``, 20,000 at most.
 
     ``seeds`` bounds the repeats.
     """
@@ -72,8 +72,9 @@ def table(measured: Mapping[str, Any]) -> Iterator[str]:
     """Say in lines what came out."""
     server = measured["server"]
     yield (
-        f"load: {measured['rows']:,} rows, {measured['chunk_rows']} a chunk, {measured['connections']} connections; round "
-        f"trip {server['round_trip_s'] * 1000:.0f} ms, fixed {server['fixed_s'] * 1000:.0f} ms, {server['slots']} slots"
+        f"load: {measured['rows']:,} rows, {measured['chunk_rows']} a chunk, {measured['connections']} connections, "
+        f"round trip {server['round_trip_s'] * 1000:.0f} ms, fixed {server['fixed_s'] * 1000:.0f} ms, "
+        f"{server['slots']} slots"
     )
     for profile in measured["profiles"]:
         yield ""
@@ -110,7 +111,7 @@ def quota_s(profile: Profile) -> float:
 
 
 def mixed_faults(profile: Profile, seed: int) -> list[dict[str, Any]]:
-    """Return faults that strike 5 % of the requests: 429, 503 and time-outs, the latter two before and after the work."""
+    """Return faults that strike 5 % of the requests: 429, 503 and time-outs, these before and after the work."""
     kinds: list[dict[str, Any]] = [
         {"kind": "rate_limited_bare"},
         {"kind": "error_503"}, {"kind": "error_503", "after": True},

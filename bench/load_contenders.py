@@ -97,10 +97,8 @@ def pysnc_batch(access: Access, rows: Sequence[Row]) -> float:
 def pysnow_row_by_row(access: Access, rows: Sequence[Row]) -> float:
     """Create each row with pysnow, which needs a Python environment of its own."""
     asked = {"host": access.url.removeprefix("http://"), "account": access.basic, "table": STAGING, "rows": rows}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own script
         [pysnow_python(), Path(__file__).with_name("load_pysnow.py")],
         input=dumps(asked), stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     return float(done.stdout)
-
-

@@ -14,7 +14,7 @@ def pysnow_python() -> Path:
     python, made_of = HOME / "bin" / "python", HOME / "pins.txt"
     if not made_of.exists() or made_of.read_text(encoding="utf-8") != PINS.read_text(encoding="utf-8"):
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, HOME], check=True)
-        subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "-r", PINS], check=True)
+        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, HOME], check=True)  # noqa: S603 - a fixed command
+        subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "-r", PINS], check=True)  # noqa: S603 - a fixed command
         made_of.write_text(PINS.read_text(encoding="utf-8"), encoding="utf-8")
     return python

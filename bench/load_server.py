@@ -1,7 +1,7 @@
 """Fresh sandboxes one after the other, in a process of its own: ``python -m bench.load_server``.
 
-Each line on standard input asks for a new sandbox in place of the last one, as JSON (``{"tls": false}``); its ready line
-comes back on standard output. The end of the input is the end of the process.
+Each line on standard input asks for a new sandbox in place of the last one, as JSON (``{"tls": false}``); its ready
+line comes back on standard output. The end of the input is the end of the process.
 """
 
 import gc

@@ -54,9 +54,7 @@ class Access:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the admin API."""
-        answer = requests.request(
-            method, f"{self.url}/_sandbox/{path}", json=body, timeout=60, verify=self.ca or True
-        )
+        answer = requests.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=60, verify=self.ca or True)
         answer.raise_for_status()
         return answer.json()
 

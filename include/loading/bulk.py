@@ -61,7 +61,7 @@ class Bulk:
             import_set = insert_multiple(
                 self.client,
                 self.spec.table,
-                self._bodies.pop(chunk.rows, None) or self._body(chunk),
+                self._bodies.pop(chunk.rows, b"") or self._body(chunk),
                 recall=lambda lost: self._recall(chunk, begun, ended=isinstance(lost, AnswerLost)),
                 multi_import_set=self.multi_import_set,
             )
@@ -91,7 +91,8 @@ class Bulk:
     ) -> None:
         """Wait for a chunk's transform and keep its verdicts; ``check`` may refuse what ServiceNow stored of it.
 
-        ``run`` is the one run of an import set that is known to have ended. What became of an import set that is gone, or that stored something else, is of no use: its rows are open again.
+        ``run`` is the one run of an import set that is known to have ended. What became of an import set that is gone,
+        or that stored something else, is of no use: its rows are open again.
         """
         try:
             verdicts = settle_by_run(self.client, self.spec, chunk, sent, run) if run else None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Event, Semaphore
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from include.errors import RetryLater, SetupWrong
 from include.loading.bulk import Bulk
@@ -21,8 +21,10 @@ from include.loading.spec import LoadSpec
 from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.import_sets import RunCounters
 from include.storage import StoragePath, read_frame
+
+if TYPE_CHECKING:
+    from include.servicenow.import_sets import RunCounters
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -191,7 +193,7 @@ class _Load:
         return frozenset()
 
     def _load(self, chunks: Iterator[Chunk]) -> None:
-        """Send chunks, each as soon as it is cut, and learn their verdicts; the first goes alone if nothing is proven."""
+        """Send chunks, each once it is cut, and learn their verdicts; while nothing is proven, the first goes alone."""
         if not self._proven:
             _raise_first(self._each(self._send, islice(chunks, 1)) + self._settle())
         ready = map(self._bulk.prepare, chunks) if self._in_bulk else chunks

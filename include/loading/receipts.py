@@ -1,8 +1,8 @@
 """Remember, chunk by chunk, what was sent and what came of it, so that a load started again goes on where it was.
 
 ``<rows>.begun.json`` is written before a chunk is sent, ``<rows>.sent.json`` as soon as ServiceNow acknowledged it,
-``<rows>.verdicts.parquet`` once its rows have their verdicts (``.verdicts.json`` where all have the same one). A row with a verdict is not sent again, one that was sent
-is asked about, one that was begun is looked for.
+``<rows>.verdicts.parquet`` once its rows have their verdicts (``.verdicts.json`` where all have the same one). A row
+with a verdict is not sent again, one that was sent is asked about, one that was begun is looked for.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The rows of a frame as records, made when they are asked for: the first chunk is on its way before the last is made."""
+"""The rows of a frame as records, made when they are asked for: the first chunk leaves before the last is made."""
 
 from collections.abc import Iterator, Sequence
 
@@ -46,7 +46,7 @@ class LazyRecords(Sequence[Record]):
 
 
 def records_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Record]:
-    """Return a frame's rows as records of strings; SetupWrong, at once, where a column holds anything else than text."""
+    """Return a frame's rows as records of strings; SetupWrong, at once, where a column holds other than text."""
     if all(isinstance(frame[column].dtype, pd.StringDtype) for column in columns):
         return LazyRecords(frame, columns)
     return to_records(frame, columns)

@@ -35,10 +35,13 @@ def settle(
     """Return the verdicts of a chunk that went into an import set.
 
     Rows that a broken-off transform left behind have none; they may be sent again. Raises RetryLater when the transform
-    takes longer than the spec (or ``patience_s``, where some of its time has passed) allows; the chunk must then not be sent again but asked about later.
+    takes longer than the spec allows (or ``patience_s``, where some of that has passed); the chunk must then not be
+    sent again but asked about later.
     """
     waiting = waiting or Waiting()
-    ending = wait_for_transform(client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting, patience_s=patience_s)
+    ending = wait_for_transform(
+        client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting, patience_s=patience_s
+    )
     for attempt in range(_READS):
         runs = runs_of(client, sent.sys_id)
         if ending is Ending.BROKEN or is_broken(runs):

@@ -1,4 +1,4 @@
-"""Wait for the transforms of many import sets at once: one read of their states, one of the runs of those that ended."""
+"""Wait for the transforms of many import sets at once: one read of their runs, or of their states, tells of all."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,9 @@ def iter_ended(
 ) -> Iterator[dict[str, RunCounters]]:
     """Yield, as the transforms of import sets end, the run of each that one run says everything about.
 
-    ``sets`` are rows by sys_id. The runs are asked first, as each shows the state of its set beside its counters. Whatever else there is to say of a set (its state is not shown, it is gone, was broken
-    off, is late, or has several runs) is left to who asks about it alone.
+    ``sets`` are rows by sys_id. The runs are asked first, as each shows the state of its set beside its counters.
+    Whatever else there is to say of a set (its state is not shown, it is gone, was broken off, is late, or has several
+    runs) is left to who asks about it alone.
     """
     deadline_s = waiting.now_s() + patience_s
     at_once = {sys_id: run for sys_id, run in _single_runs(client, list(sets)).items() if run.set_state in SET_DONE}

@@ -55,7 +55,8 @@ def wait_for_transform(
 ) -> Ending:
     """Return how the transform of an import set of so many ``rows`` ended, once it has.
 
-    Raises TransformPending when it takes longer than the spec, or ``patience_s``, allows, SetupWrong when nothing of it may be read.
+    Raises TransformPending when it takes longer than the spec, or ``patience_s``, allows; SetupWrong when nothing of it
+    may be read.
     """
     deadline_s = waiting.now_s() + (spec.transform_timeout_s if patience_s is None else patience_s)
     pause_s, polls = FIRST_POLL_S, 1

@@ -152,7 +152,9 @@ def test_a_late_verdict_does_not_undo_what_a_newer_run_wrote(tmp_path):
     tenant, taker = Tenant(devices=fleet), Slow()
     late = {"sys_id": "set1", "state": "loaded"}
     states = {"/sys_import_set": [{"sys_id": "set0", "state": "processed"}, late], "/sys_import_set/set1": late}
-    taker.hook = lambda asked: next((Reply({"result": s}) for end, s in states.items() if asked.path.endswith(end)), None)
+    taker.hook = lambda asked: next(
+        (Reply({"result": s}) for end, s in states.items() if asked.path.endswith(end)), None
+    )
     with between(tmp_path, tenant, taker) as flow:
         run, registry = begin(flow, "r1")
         with pytest.raises(RetryLater):

@@ -1,7 +1,7 @@
 """What a request takes on a real instance, played by waiting: a round trip, a fixed cost, and a cost for each row.
 
-The round trip passes outside the semaphores, the rest inside. What this sandbox itself works on a request counts towards
-the time that the model gives it, so that only the rest is waited for; where it takes longer, the meter says so.
+The round trip passes outside the semaphores, the rest inside. What this sandbox itself works on a request counts
+towards the time that the model gives it, so that only the rest is waited for; where it takes longer, the meter says so.
 """
 
 import asyncio
