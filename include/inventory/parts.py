@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.inventory.texts import to_arrow
 from include.storage import (
     StoragePath,
     is_local,
@@ -29,6 +28,7 @@ from include.storage import (
     write_bytes,
     write_frame,
 )
+from include.texts import to_arrow
 
 PART_ROWS = 50_000
 """Rows of a part that is collected from small portions."""

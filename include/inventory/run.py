@@ -13,12 +13,12 @@ from include.inventory.params import RunParams
 from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
 from include.inventory.settings import MAX_ATTEMPTS
-from include.inventory.texts import values_of
 from include.iru.client import IruClient
 from include.iru.quota import ExtractChoice
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_json, write_json
+from include.texts import values_of
 from include.web.transport import RequestCount
 
 
