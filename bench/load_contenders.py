@@ -18,7 +18,6 @@ from bench.load_stage import SLOTS, Access
 from include.loading.load import load_frame
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.settings import ServiceNowSettings
 from include.storage import write_frame
 from include.web.retry import RetryPolicy
 
@@ -31,10 +30,6 @@ def ours(access: Access, rows: Sequence[Row], *, retry: Mapping[str, Any], quota
 
     ``quota_s`` is for how long the instance may be at work on a request whose answer was lost.
     """
-    settings = ServiceNowSettings(
-        base_url=access.url, connection="servicenow_default", grant_type="password", client_id=access.client_id,
-        client_secret=access.client_secret, username=access.username, password=access.password,
-    )  # fmt: skip
     spec = LoadSpec(
         table=STAGING, key_columns=(KEY,), chunk_rows=CHUNK_ROWS, concurrency=SLOTS, lost_answer_wait_s=quota_s
     )
@@ -44,7 +39,7 @@ def ours(access: Access, rows: Sequence[Row], *, retry: Mapping[str, Any], quota
         gc.collect()
         gc.freeze()  # as Airflow does before it forks a worker
         since_s = time.perf_counter()
-        result = load_frame(ServiceNowClient(settings, retry=RetryPolicy(**retry)), spec, path)
+        result = load_frame(ServiceNowClient(access.settings, retry=RetryPolicy(**retry)), spec, path)
         took_s = time.perf_counter() - since_s
         gc.unfreeze()
     if result.outcomes["processed"] != len(rows):

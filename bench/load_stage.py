@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from bench.load_rows import COMPUTER_TABLE, COMPUTERS_IN, TARGET
+from include.servicenow.settings import ServiceNowSettings
 
 ROUND_TRIP_S, FIXED_S, SLOTS = 0.040, 0.020, 4
 PART_S = 0.005
@@ -51,6 +52,14 @@ class Access:
     def basic(self) -> tuple[str, str]:
         """The account, for basic authentication."""
         return self.username, self.password
+
+    @property
+    def settings(self) -> ServiceNowSettings:
+        """What the pipeline's client signs in with."""
+        return ServiceNowSettings(
+            base_url=self.url, connection="servicenow_default", grant_type="password", client_id=self.client_id,
+            client_secret=self.client_secret, username=self.username, password=self.password,
+        )  # fmt: skip
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the admin API."""

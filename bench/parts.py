@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import chaos, freshness, load
+from bench import chaos, client, extract, freshness, leverage, load, orchestration
 
 Results = Mapping[str, Any]
 """What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
@@ -19,8 +19,12 @@ class Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "chaos": Part(chaos.measure, chaos.table),
-    "freshness": Part(freshness.measure, freshness.table),
     "load": Part(load.measure, load.table),
+    "extract": Part(extract.measure, extract.table),
+    "leverage": Part(leverage.measure, leverage.table),
+    "client": Part(client.measure, client.table),
+    "orchestration": Part(orchestration.measure, orchestration.table),
+    "freshness": Part(freshness.measure, freshness.table),
+    "chaos": Part(chaos.measure, chaos.table),
 }
 """Every part by its name, in the order in which they run."""

@@ -11,7 +11,7 @@ from include.errors import RetryLater, RunUnsafe, SetupWrong
 from include.inventory import sweep
 from include.inventory.extract import Collection, extract
 from include.inventory.page_files import iter_pages
-from include.inventory.run import Run
+from include.inventory.run import Rules, Run
 from include.inventory.run_folder import RunFolder
 from include.inventory.stages import run_extract
 from include.iru.client import IruClient, IruSettings
@@ -22,7 +22,8 @@ from include.web.retry import RetryPolicy
 def extract_source(client: IruClient, source: str, folder: RunFolder, *, lift_guards=()) -> dict:
     """Run the stage and return what it notes for the later ones."""
     feeds = tuple(feed.name for feed in MAPPING.of_source(source))
-    run_extract(Run(source, params(feeds, lift_guards=tuple(lift_guards)), MAPPING, folder), client)
+    asked = params(feeds, lift_guards=tuple(lift_guards))
+    run_extract(Run(source, asked, MAPPING, folder, Rules(apps_extract="pages")), client)
     return folder.told_by("extract")
 
 
