@@ -23,7 +23,8 @@ from include.inventory.schemas import failures, staging_model
 from include.inventory.settle import settle_feed
 from include.inventory.stages import run_plan, run_shape
 from include.iru.raw_rows import parse_envelope
-from include.loading.chunks import iter_bodies
+from include.loading.chunks import iter_chunks, staging_columns
+from include.loading.records import records_of
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.settings import read_settings
 from include.storage import read_frame
@@ -104,11 +105,10 @@ def _extract_and_plan(asked: argparse.Namespace, pages: AppPages, clock: Clock) 
 
 
 def _encode(frame: pd.DataFrame) -> int:
-    labels = {name: name.replace("_", " ") for name in frame if not name.startswith("_")}
-    for body in iter_bodies(frame, labels, chunk_rows=_CHUNK_ROWS):
-        if not body:
-            raise ValueError("an empty chunk")
-    return len(frame)
+    labels = {name: name.replace("_", " ") for name in staging_columns(frame)}
+    records = records_of(frame, list(labels))
+    chunks = iter_chunks(records, range(len(records)), chunk_rows=_CHUNK_ROWS)
+    return sum(chunk.body(labels).count(b'{"') - 1 for chunk in chunks)
 
 
 def _settle(asked: argparse.Namespace, _: AppPages, clock: Clock) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import chaos, freshness
+from bench import chaos, freshness, load
 
 Results = Mapping[str, Any]
 """What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
@@ -21,5 +21,6 @@ class Part:
 PARTS: Mapping[str, Part] = {
     "chaos": Part(chaos.measure, chaos.table),
     "freshness": Part(freshness.measure, freshness.table),
+    "load": Part(load.measure, load.table),
 }
 """Every part by its name, in the order in which they run."""

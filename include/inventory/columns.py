@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from include.inventory.cells import Unusable, boolean, digest, escape, number, text, timestamp
 from include.inventory.mapping import Column, Feed
-from include.inventory.texts import (
+from include.texts import (
     constant_series,
     digests,
     each_distinct,

@@ -17,7 +17,7 @@ from include.iru.client import IruClient
 from include.iru.csv_rows import ExportUnusable
 from include.iru.export import iter_export
 from include.iru.prism import iter_prism
-from include.iru.quota import ExtractMethod
+from include.iru.quota import ExtractChoice, ExtractMethod, choose_method, predict_requests
 from include.iru.walk import WalkBroken
 from include.storage import StoragePath, read_json, write_json
 
@@ -69,18 +69,20 @@ def extract(
     *,
     fields: Names[str] = (),
     lift_guards: Names[str] = (),
-    method: ExtractMethod = "pages",
+    method: ExtractChoice = "pages",
 ) -> Extracted:
     """Write every page of a source's collections below ``folder`` and return what was found.
 
     ``method`` "export" reads Prism by its CSV export, which has to have ``fields`` (empty: every field of its pages),
-    and falls back to pages where the tenant gives none. An extract that was interrupted a moment ago goes on where it
-    was: to the fleet that is a slow walk. RunUnsafe when Iru's hourly quota is too small.
+    and falls back to pages where the tenant gives none; "auto" takes what costs fewer requests. An extract that was
+    interrupted a moment ago goes on where it was: to the fleet that is a slow walk. RunUnsafe when Iru's hourly quota
+    is too small.
     """
     counts = {name: _count(client, name) for name in SOURCES[source] if name != "devices"}
-    predicted = require_quota(client.quota, source, counts, method=method, lifted=IRU_QUOTA in lift_guards)
-    counts, go_on = _begin(folder, source, method, counts)
-    stored = {name: _store(client, name, folder.pages(name), method, fields, go_on=go_on) for name in SOURCES[source]}
+    chosen = _choose(client, source, counts) if method == "auto" else method
+    predicted = require_quota(client.quota, source, counts, method=chosen, lifted=IRU_QUOTA in lift_guards)
+    counts, go_on = _begin(folder, source, chosen, counts)
+    stored = {name: _store(client, name, folder.pages(name), chosen, fields, go_on=go_on) for name in SOURCES[source]}
     found = {name: _collection(client, name, stored[name], counts.get(name)) for name in stored}
     if "devices" in found:
         found["devices"] = _sweep(client, folder.pages("devices"), stored, found["devices"])
@@ -89,6 +91,22 @@ def extract(
         log.info("Extracted %d rows of %s in %d pages%s.", collection.rows, name, collection.pages, expected)
     _end(folder, source)
     return Extracted(found, predicted)
+
+
+def _choose(client: IruClient, source: SourceName, counts: Mapping[str, int | None]) -> ExtractMethod:
+    """Choose how Prism is read, by its own counts, before the first page is asked for."""
+    if source == "devices":
+        return "pages"  # a device's row of Prism is a page's three hundredth, and /devices has no export
+    chosen = choose_method(counts, client.quota)
+    told = {way: predict_requests(counts, method=way) for way in ("pages", "export")}
+    log.info(
+        "Prism is read by %s: %s rows take about %s requests as pages, %s as an export.",
+        "its CSV export" if chosen == "export" else "pages",
+        ", ".join("an unknown number of" if n is None else f"{n:,}" for n in counts.values()),
+        told["pages"],
+        told["export"],
+    )
+    return chosen
 
 
 def require_complete(found: Mapping[str, Collection], *, lifted: bool) -> None:

@@ -23,8 +23,8 @@ from include.inventory.parts import Collected
 from include.inventory.plan import ACTIONS, Plan, Waits, make_plan
 from include.inventory.references import clear_unknown
 from include.inventory.run import Run, Services
-from include.inventory.texts import is_among, values_of
 from include.servicenow.dictionary import StagingColumns, read_staging_columns, require_columns
+from include.texts import is_among, values_of
 
 log = logging.getLogger(__name__)
 

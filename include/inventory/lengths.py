@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from include.inventory.mapping import Feed
-from include.inventory.texts import is_among
 from include.servicenow.dictionary import StagingColumns
+from include.texts import is_among
 
 
 @dataclass(frozen=True, slots=True)

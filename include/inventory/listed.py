@@ -14,7 +14,7 @@ from include.inventory.mapping import Feed
 from include.inventory.parts import Buckets
 from include.inventory.plan import with_payloads
 from include.inventory.run_folder import RunFolder
-from include.inventory.texts import is_among, values_of
+from include.texts import is_among, values_of
 
 _DEVICES_AT_A_TIME = 500
 

@@ -2,7 +2,7 @@
 
 The new one is what ``IRU_SERVICENOW_LEDGER`` names, so that its password stands in no list of processes. Every table of
 the old one is copied with all pairs of tenant and instance in one transaction, and counted before that ends; the old
-one is only read. To be run while both flows are paused and nothing is under way.
+one is only read, and may be of an earlier form. To be run while both flows are paused and nothing is under way.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from include.errors import PipelineError, RunUnsafe, SetupWrong
 from include.inventory.database import open_database, storage_failures
+from include.inventory.migrate import VERSION_TABLE
 
 TARGET = "IRU_SERVICENOW_LEDGER"
 _BATCH_ROWS = 5000
@@ -43,16 +44,16 @@ def move_ledger(source: str, target: str) -> Mapping[str, int]:
     or mix something, StorageFailed where a database fails.
     """
     _check_names(source, target)
-    old, new = open_database(source), open_database(target)
+    old = sa.create_engine(make_url(source), hide_parameters=True)
     with storage_failures(), old.connect() as reading:
         tables = sa.MetaData()
         tables.reflect(reading)
         if "ledger_rows" not in tables.tables:
             raise SetupWrong(f"The database after --from is no ledger: it has no table ledger_rows ({_shown(source)}).")
         _check_at_rest(reading, tables.tables.get("ledger_runs"))
-        with new.begin() as writing:
-            tables.create_all(writing)
-            return {table.name: _copy(reading, writing, table) for table in tables.sorted_tables}
+        with open_database(target).begin() as writing:
+            ours = [table for table in tables.sorted_tables if table.name != VERSION_TABLE]
+            return {table.name: _copy(reading, writing, table) for table in ours}
 
 
 def _check_names(source: str, target: str) -> None:

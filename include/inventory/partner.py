@@ -14,10 +14,10 @@ from include.inventory.columns import join_key
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.run import Run
-from include.inventory.texts import is_among
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.lookup import find_existing
+from include.texts import is_among
 
 log = logging.getLogger(__name__)
 

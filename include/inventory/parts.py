@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.inventory.texts import to_arrow
 from include.storage import (
     StoragePath,
     is_local,
@@ -29,6 +28,7 @@ from include.storage import (
     write_bytes,
     write_frame,
 )
+from include.texts import to_arrow
 
 PART_ROWS = 50_000
 """Rows of a part that is collected from small portions."""
@@ -72,7 +72,8 @@ class Parts:
         """Write one part with a row group for each of ``of`` buckets; ``buckets`` tells each row's."""
         order = np.argsort(buckets, kind="stable")
         bounds = np.searchsorted(buckets[order], np.arange(of + 1))
-        table = pa.Table.from_pandas(frame, preserve_index=False).take(order)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = table.take(order) if len(order) else table
         packed = BytesIO()
         with pq.ParquetWriter(packed, table.schema, **_LEVEL) as writer:
             for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -10,7 +10,7 @@ import pandas as pd
 from include.inventory.cells import CLEARS, canonical
 from include.inventory.mapping import Feed
 from include.inventory.parking import ParkingRule, Refusal, refusals, to_frame
-from include.inventory.texts import constant_series, digests, is_among, json_rows, text_series, to_series, values_of
+from include.texts import constant_series, digests, is_among, json_rows, text_series, to_series, values_of
 
 ACTIONS = ("create", "update", "resend", "remove", "retire")
 

@@ -41,7 +41,7 @@ def require_quota(
         "left, which all API tokens of the tenant share. "
     )
     if not lifted:
-        other = f"set {APPS_EXTRACT}=export, " if source == "apps" and method == "pages" else ""
+        other = f"set {APPS_EXTRACT}=auto, " if source == "apps" and method == "pages" else ""
         raise RunUnsafe(
             f"{message}Nothing was extracted. Run again in the next hour, {other}or lift the guard with the param "
             f'{{"lift_guards": ["{IRU_QUOTA}"]}}.'

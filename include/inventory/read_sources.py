@@ -19,7 +19,7 @@ from include.inventory.mapping import FeedMapping, SourceName
 from include.inventory.page_files import iter_files, iter_pages
 from include.inventory.run_folder import RunFolder
 from include.inventory.source_fields import PRISM_PREFIX
-from include.inventory.texts import to_arrow, to_series
+from include.texts import to_arrow, to_series
 
 Record = dict[str, Any]
 Columns = list[list[Any]]

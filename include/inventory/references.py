@@ -12,10 +12,10 @@ import pandas as pd
 from include.errors import AnswerUnusable
 from include.inventory.cells import CLEARS
 from include.inventory.mapping import Feed
-from include.inventory.texts import is_among
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied
 from include.servicenow.lookup import find_existing
+from include.texts import is_among
 
 log = logging.getLogger(__name__)
 

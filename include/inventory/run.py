@@ -12,12 +12,13 @@ from include.inventory.mapping import Feed, FeedMapping, SourceName
 from include.inventory.params import RunParams
 from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
-from include.inventory.settings import MAX_ATTEMPTS, ExtractMethod
-from include.inventory.texts import values_of
+from include.inventory.settings import MAX_ATTEMPTS
 from include.iru.client import IruClient
+from include.iru.quota import ExtractChoice
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_json, write_json
+from include.texts import values_of
 from include.web.transport import RequestCount
 
 
@@ -27,7 +28,7 @@ class Rules:
 
     limits: GuardLimits = field(default_factory=GuardLimits)
     max_attempts: int = MAX_ATTEMPTS
-    apps_extract: ExtractMethod = "pages"
+    apps_extract: ExtractChoice = "auto"
     partitions: int = 1
 
 

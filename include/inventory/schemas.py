@@ -6,7 +6,7 @@ from pandera.errors import SchemaErrors
 
 from include.inventory.cells import CLEARS, Unusable
 from include.inventory.mapping import Column, Feed
-from include.inventory.texts import is_text
+from include.texts import is_text
 
 _NOT_SCALAR = "is more than a cell can hold"
 _TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from include.errors import SetupWrong
 from include.inventory.guards import GuardLimits
@@ -13,11 +12,11 @@ from include.inventory.pairs import PAIRS, read_pair, read_pairs
 from include.inventory.params import MISSING_POLICIES
 from include.inventory.retention import Retention
 from include.inventory.schedules import read_schedule
+from include.iru.quota import ExtractChoice
 
 PREFIX = "IRU_SERVICENOW_"
 
-ExtractMethod = Literal["pages", "export"]
-EXTRACT_METHODS: tuple[ExtractMethod, ...] = ("pages", "export")
+EXTRACT_METHODS: tuple[ExtractChoice, ...] = ("auto", "pages", "export")
 
 MAX_ATTEMPTS = 5
 """After so many refusals in a row a row is parked."""
@@ -51,7 +50,7 @@ class Settings:
     missing_devices: str
     guards: GuardLimits = field(default_factory=GuardLimits)
     max_attempts: int = MAX_ATTEMPTS
-    apps_extract: ExtractMethod = "pages"
+    apps_extract: ExtractChoice = "auto"
     partitions: int = 1
     retry_delay_s: int = RETRY_DELAY_S
     reconcile_schedule: str | None = "0 4 * * 0"
@@ -93,7 +92,7 @@ class Settings:
             missing_devices=_missing_policy(values.get("MISSING_DEVICES", "ignore")),
             guards=GuardLimits.parse(values.get("GUARDS", ""), setting=f"{PREFIX}GUARDS"),
             max_attempts=_whole(values, "MAX_ATTEMPTS", MAX_ATTEMPTS, least=1),
-            apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "pages"),
+            apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "auto"),
             partitions=_whole(values, "PARTITIONS", 1, least=1),
             retry_delay_s=_whole(values, "RETRY_DELAY_S", RETRY_DELAY_S, least=1),
             reconcile_schedule=read_schedule(
@@ -191,7 +190,7 @@ def _whole(values: Mapping[str, str], name: str, default: int, *, least: int) ->
     return int(text)
 
 
-def _extract_method(text: str) -> ExtractMethod:
+def _extract_method(text: str) -> ExtractChoice:
     for method in EXTRACT_METHODS:
         if text == method:
             return method

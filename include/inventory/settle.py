@@ -11,8 +11,8 @@ import pandas as pd
 from include.errors import CountsDisagree
 from include.inventory.ledger import Entry, Ledger
 from include.inventory.mapping import Feed
-from include.inventory.texts import is_among, values_of
 from include.loading.verdicts import IGNORED_BY_SCRIPT
+from include.texts import is_among, values_of
 
 COUNTS = (
     "extracted", "filtered", "rejected", "unchanged", "inserted", "updated", "processed", "ignored", "skipped", "error",

@@ -12,7 +12,7 @@ from include.inventory.mapping import Feed, FeedMapping
 from include.inventory.params import DEVICE_FAMILIES, RunParams, family
 from include.inventory.read_sources import TAGS
 from include.inventory.schemas import failures, source_model, staging_model
-from include.inventory.texts import each_distinct, is_text, text_series
+from include.texts import each_distinct, is_text, text_series
 
 _IDENTITY = ("device_id", "serial_number")
 _AGES = ("last_enrollment", "updated_at")

@@ -17,8 +17,8 @@ from include.inventory.mapping import Feed
 from include.inventory.parts import Buckets, Collected, Parts, bucket_of
 from include.inventory.run_folder import RunFolder
 from include.inventory.shape import Batch, rejected
-from include.inventory.texts import text_series
 from include.storage import read_frame
+from include.texts import text_series
 
 BUCKET_ROWS = 100_000
 """About how many rows are planned at a time."""

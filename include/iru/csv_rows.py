@@ -30,9 +30,12 @@ class ExportUnusable(AnswerUnusable):
     """The tenant gives no export that can take the place of its pages; the pages may be read instead."""
 
 
-def iter_csv(file: BinaryIO, *, required: Collection[str]) -> Iterator[list[dict[str, Any]]]:
+def iter_csv(
+    file: BinaryIO, *, required: Collection[str], wanted: Collection[str] = ()
+) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of an export in pages; ExportUnusable where it is no CSV or lacks a ``required`` column.
 
+    Of each row the ``wanted`` keys are kept, and its device's id; empty means all.
     The file belongs to the reader from here on, and is closed with it.
     """
     csv.field_size_limit(MAX_LINE_CHARS)  # of the whole process; the default refuses long texts that pages may have
@@ -40,9 +43,13 @@ def iter_csv(file: BinaryIO, *, required: Collection[str]) -> Iterator[list[dict
     try:
         header = next(reader, [])
         _check_header(header, required)
+        kept = [each for each in enumerate(header) if not wanted or each[1] in wanted or each[1] == "device_id"]
         page: list[dict[str, Any]] = []
         for cells in reader:
-            page.append(_row(header, cells, reader.line_num))
+            if len(cells) != len(header):
+                line = reader.line_num
+                raise ExportUnusable(f"The export has {len(cells)} cells instead of {len(header)} in line {line}.")
+            page.append({name: _value(name, cells[position]) for position, name in kept})
             if len(page) == PAGE_ROWS:
                 yield page
                 page = []
@@ -67,12 +74,6 @@ def _check_header(header: list[str], required: Collection[str]) -> None:
         raise ExportUnusable(f"The export lacks the columns {', '.join(lacking)}, which Prism's pages have.")
     if len(set(header)) < len(header):
         raise ExportUnusable("The export names a column twice.")
-
-
-def _row(header: list[str], cells: list[str], line: int) -> dict[str, Any]:
-    if len(cells) != len(header):
-        raise ExportUnusable(f"The export has {len(cells)} cells instead of {len(header)} in line {line}.")
-    return {name: _value(name, cell) for name, cell in zip(header, cells, strict=True)}
 
 
 def _value(name: str, cell: str) -> str | bool | int | float | None:

@@ -57,7 +57,7 @@ def iter_export(client: IruClient, category: str, *, fields: Collection[str] = (
         with tempfile.TemporaryFile() as file:
             _fetch_file(client, export_id, file)
             file.seek(0)
-            yield from iter_csv(file, required=wanted)
+            yield from iter_csv(file, required=wanted, wanted=fields)
     except ExportUnusable:
         raise
     except (SetupWrong, AnswerUnusable) as error:  # no permission for exports, no such call, another shape

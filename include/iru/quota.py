@@ -13,11 +13,19 @@ from typing import Literal
 from include.web.transport import Answer
 
 ExtractMethod = Literal["pages", "export"]
+ExtractChoice = Literal["auto", "pages", "export"]
 
 PAGE_ROWS = 300
 """The hard cap of ``limit`` on /devices and Prism."""
 
 _EXPORT_REQUESTS = 12  # one that asks for it, one row to compare with, and the questions whether it is done
+
+
+SMALL_SHARE = 0.02
+"""Pages are read up to this share of an hour's requests: an export saves nothing worth its wait then."""
+
+USUAL_LIMIT = 10_000
+"""Requests an hour where the tenant does not state them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,19 @@ def predict_requests(rows: Mapping[str, int | None], *, method: ExtractMethod = 
         total += _EXPORT_REQUESTS if by_export else math.ceil(count / PAGE_ROWS) + 1
         total += 0 if name == "devices" else 1
     return total
+
+
+def choose_method(rows: Mapping[str, int | None], quota: Quota | None) -> ExtractMethod:
+    """Return the cheapest way to read some collections that fits the hour: pages for few rows, else an export.
+
+    ``rows`` are counts by collection; where one is not known, pages are read.
+    """
+    by_pages = predict_requests(rows, method="pages")
+    if by_pages is None:
+        return "pages"
+    limit = quota.limit if quota else USUAL_LIMIT
+    fits = quota is None or by_pages <= quota.remaining
+    return "pages" if fits and by_pages <= SMALL_SHARE * limit else "export"
 
 
 def _count(text: str | None) -> int | None:

@@ -2,19 +2,21 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from include.errors import RetryLater
+from include.loading.canary import check_at_once
 from include.loading.chunks import Chunk
 from include.loading.recall import find_import_set
 from include.loading.receipts import Begun, Receipts, Sent
-from include.loading.settle import settle
+from include.loading.settle import settle, settle_by_run
 from include.loading.spec import LoadSpec, Outcome, RowVerdict
+from include.loading.together import iter_ended
 from include.loading.transforms import Waiting
 from include.loading.verdicts import StoredOtherwise
 from include.servicenow.client import ServiceNowClient
-from include.servicenow.import_sets import ImportSet, insert_multiple
+from include.servicenow.import_sets import ImportSet, RunCounters, insert_multiple
 from include.servicenow.judge import AnswerLost, NoSuchTable, Refused
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,15 @@ class Bulk:
     known: set[str] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
 
+    _bodies: dict[tuple[int, ...], bytes] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.known |= {sent.sys_id for sent in self.receipts.sent()}
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        """Encode a chunk before it is its turn, so that a thread that has sent one has the next at hand."""
+        self._bodies[chunk.rows] = self._body(chunk)
+        return chunk
 
     def send(self, chunk: Chunk) -> None:
         """Send a chunk; one that is refused as a whole is split until the bad rows are alone, which are then refused.
@@ -52,7 +61,7 @@ class Bulk:
             import_set = insert_multiple(
                 self.client,
                 self.spec.table,
-                chunk.keyed_by(self.labels),
+                self._bodies.pop(chunk.rows, b"") or self._body(chunk),
                 recall=lambda lost: self._recall(chunk, begun, ended=isinstance(lost, AnswerLost)),
                 multi_import_set=self.multi_import_set,
             )
@@ -68,15 +77,29 @@ class Bulk:
         else:
             self._note_sent(chunk, import_set)
 
-    def settle(self, chunk: Chunk, sent: Sent, *, check: Callable[[Chunk, str], None]) -> None:
+    def iter_ended(self, sent: Iterable[Sent]) -> Iterator[dict[str, RunCounters]]:
+        """Wait for the transforms of import sets at once, where there are several; see ``together.iter_ended``."""
+        sets = {each.sys_id: len(each.rows) for each in sent}
+        if len(sets) < 2:
+            return
+        deadline_s = self.waiting.now_s() + self._patience_s
+        yield from iter_ended(self.client, sets, self.waiting, patience_s=self._patience_s)
+        self.late = self.late or self.waiting.now_s() >= deadline_s
+
+    def settle(
+        self, chunk: Chunk, sent: Sent, *, check: Callable[[Chunk, str], None], run: RunCounters | None = None
+    ) -> None:
         """Wait for a chunk's transform and keep its verdicts; ``check`` may refuse what ServiceNow stored of it.
 
-        What became of an import set that is gone, or that stored something else, is of no use: its rows are open again.
+        ``run`` is the one run of an import set that is known to have ended. What became of an import set that is gone,
+        or that stored something else, is of no use: its rows are open again.
         """
-        # Once one chunk came too late, the others are looked at without waiting: the queue behind them is the same.
-        spec = replace(self.spec, transform_timeout_s=0) if self.late else self.spec
         try:
-            verdicts = settle(self.client, spec, chunk, sent, waiting=self.waiting)
+            verdicts = settle_by_run(self.client, self.spec, chunk, sent, run) if run else None
+            if verdicts is None:
+                verdicts = settle(
+                    self.client, self.spec, chunk, sent, waiting=self.waiting, patience_s=self._patience_s
+                )
             check(chunk, sent.sys_id)
         except StoredOtherwise:
             self.receipts.forget(chunk)  # once the cause is mended, these rows have to be sent again
@@ -95,6 +118,25 @@ class Bulk:
             raise
         self._keep(chunk, verdicts)
 
+    def proves(self, chunk: Chunk) -> bool:
+        """Say whether a chunk that was just sent is transformed already and shows what was sent.
+
+        Raises StoredOtherwise where it shows something else; its rows have to be sent again once that is mended.
+        """
+        sent = next((each for each in self.receipts.sent() if each.rows == chunk.rows), None)
+        if sent is None:
+            return False
+        try:
+            return check_at_once(self.client, self.spec, chunk, sent.sys_id, self.labels)
+        except StoredOtherwise:
+            self.receipts.forget(chunk)
+            raise
+
+    @property
+    def _patience_s(self) -> float:
+        """For how long to wait; once one chunk came too late, the others are only looked at: it is the same queue."""
+        return 0.0 if self.late else self.spec.transform_timeout_s
+
     def look_for(self, chunk: Chunk, begun: Begun) -> None:
         """Note the import set of a chunk that was begun, where it arrived; its rows are open again where it did not."""
         import_set = self._recall(chunk, begun, ended=False)
@@ -102,6 +144,9 @@ class Bulk:
             self._note_sent(chunk, import_set)
         else:
             self.receipts.forget(chunk)
+
+    def _body(self, chunk: Chunk) -> bytes:
+        return chunk.body(self.labels)
 
     def _recall(self, chunk: Chunk, begun: Begun, *, ended: bool) -> ImportSet | None:
         return find_import_set(

@@ -8,10 +8,11 @@ was sent.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from include.errors import AnswerUnusable
-from include.loading.chunks import Chunk, Record
+from include.errors import AnswerUnusable, RetryLater
+from include.loading.chunks import Chunk
+from include.loading.records import Record
 from include.loading.spec import LoadSpec
-from include.loading.verdicts import StoredOtherwise, join, key_of
+from include.loading.verdicts import StoredOtherwise, is_pending, join, key_of
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.import_sets import read_import_rows, read_newest_rows
 from include.servicenow.judge import AccessDenied
@@ -41,12 +42,39 @@ def check_canary(
 
     Where the staging rows may not be read, nothing can be told, and that is logged.
     """
-    columns = list(dict.fromkeys(name for record in chunk.records for name in record))
+    columns = _columns(chunk)
     try:
         rows = _stored(client, spec, chunk, import_set, columns)
     except (AccessDenied, AnswerUnusable) as error:
         log.warning("What %s stored cannot be compared with what was sent: %s", spec.table, error)
         return
+    _compare(spec, chunk, rows, labels)
+
+
+def check_at_once(
+    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, labels: Mapping[str, str]
+) -> bool:
+    """Check a canary that was just sent; False, and nothing checked, where its rows are not all there and transformed.
+
+    Raises as ``check_canary`` does.
+    """
+    try:
+        rows = read_import_rows(client, spec.table, import_set, columns=_columns(chunk))
+    except (AccessDenied, AnswerUnusable, RetryLater):
+        return False
+    if len(rows) != len(chunk.rows) or any(is_pending(row.get("sys_import_state", "")) for row in rows):
+        return False
+    join(chunk, rows, keys=spec.key_columns, import_set=import_set, others=None)  # refuses keys that were not sent
+    _compare(spec, chunk, rows, labels)
+    return True
+
+
+def _columns(chunk: Chunk) -> list[str]:
+    return list(dict.fromkeys(name for record in chunk.records for name in record))
+
+
+def _compare(spec: LoadSpec, chunk: Chunk, rows: Sequence[Row], labels: Mapping[str, str]) -> None:
+    columns = _columns(chunk)
     pairs = list(_pairs(chunk, rows, spec.key_columns))
     if not pairs:
         log.warning("What %s stored cannot be compared with what was sent: its rows are not shown.", spec.table)

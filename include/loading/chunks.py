@@ -6,11 +6,8 @@ from hashlib import blake2b
 
 import pandas as pd
 
-from include.errors import SetupWrong
-from include.inventory.texts import json_rows
-from include.servicenow.import_sets import MAX_BODY_BYTES, encode
-
-Record = dict[str, str]
+from include.loading.records import LazyRecords, Picked, Record
+from include.servicenow.import_sets import MAX_BODY_BYTES, encode, encode_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +15,7 @@ class Chunk:
     """Some rows of a frame: their positions in it, and the rows by column name, without empty cells."""
 
     rows: tuple[int, ...]
-    records: tuple[Record, ...]
+    records: Sequence[Record]
 
     @property
     def name(self) -> str:
@@ -30,6 +27,12 @@ class Chunk:
     def keyed_by(self, labels: Mapping[str, str]) -> list[Record]:
         """Return the records with each column name replaced by its label."""
         return [{labels[name]: value for name, value in record.items()} for record in self.records]
+
+    def body(self, labels: Mapping[str, str]) -> bytes:
+        """Return the body of the request that sends the chunk, each column called by its label."""
+        if isinstance(self.records, Picked):
+            return f'{{"records":[{self.records.spelled(labels)}]}}'.encode()
+        return encode_records(self.keyed_by(labels))
 
     def halves(self) -> tuple["Chunk", "Chunk"]:
         """Return the chunk's two halves; it must have two rows at least."""
@@ -45,24 +48,10 @@ def staging_columns(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame.columns if not str(name).startswith("_")]
 
 
-def to_records(frame: pd.DataFrame, columns: Sequence[str]) -> list[Record]:
-    """Return the rows as records of strings; a null cell is left out of its record."""
-    for column in columns:
-        wrong = next((value for value in frame[column].dropna() if not isinstance(value, str)), None)
-        if wrong is not None:
-            raise SetupWrong(
-                f"Column {column!r} of the frame holds {type(wrong).__name__}; Import Sets take text only."
-            )
-    cells = [frame[column].astype(object).where(frame[column].notna(), None).tolist() for column in columns]
-    return [
-        {column: value for column, value in zip(columns, row, strict=True) if value is not None}
-        for row in zip(*cells, strict=True)
-    ]
-
-
 def pick(records: Sequence[Record], rows: Sequence[int]) -> Chunk:
     """Return the chunk of some rows of a frame."""
-    return Chunk(tuple(rows), tuple(records[row] for row in rows))
+    rows = tuple(rows)
+    return Chunk(rows, Picked(records, rows) if isinstance(records, LazyRecords) else [records[row] for row in rows])
 
 
 def iter_chunks(
@@ -71,7 +60,9 @@ def iter_chunks(
     """Yield the chunks of some rows of a frame, each of at most ``chunk_rows`` rows and about ``max_bytes`` bytes."""
     size_bytes, batch = 0, list[int]()
     for row in rows:
-        record_bytes = len(encode(records[row])) + 1
+        record_bytes = _most_bytes(records, row)
+        if record_bytes * chunk_rows > max_bytes:
+            record_bytes = len(encode(records[row])) + 1
         if batch and (len(batch) == chunk_rows or size_bytes + record_bytes > max_bytes):
             yield pick(records, batch)
             size_bytes, batch = 0, []
@@ -81,13 +72,12 @@ def iter_chunks(
         yield pick(records, batch)
 
 
-def iter_bodies(
-    frame: pd.DataFrame, labels: Mapping[str, str], *, chunk_rows: int, max_bytes: int = MAX_BODY_BYTES
-) -> Iterator[bytes]:
-    """TMP."""
-    texts = json_rows(frame, dict(labels)).to_pylist()
-    for start in range(0, len(texts), chunk_rows):
-        yield ('{"records":[' + ",".join(texts[start : start + chunk_rows]) + "]}").encode()
+def _most_bytes(records: Sequence[Record], row: int) -> int:
+    """Return what a record takes at most as JSON, where a character may take six bytes; cheaper than encoding it."""
+    if isinstance(records, LazyRecords):
+        return records.most_bytes(row)
+    record = records[row]
+    return 6 * (len("".join(record)) + len("".join(record.values())) + len(record)) + 3
 
 
 def _digest(rows: Sequence[int]) -> str:

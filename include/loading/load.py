@@ -1,30 +1,39 @@
 """Load one staging frame: cut it, send it, wait for the transforms, keep one verdict per row."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Event
-from typing import TypeVar
+from itertools import islice
+from threading import Event, Semaphore
+from typing import TYPE_CHECKING, TypeVar
 
 from include.errors import RetryLater, SetupWrong
 from include.loading.bulk import Bulk
 from include.loading.canary import BULK_ROWS, check_canary, choose_canary
-from include.loading.chunks import Chunk, Record, iter_chunks, pick, staging_columns, to_records
+from include.loading.chunks import Chunk, iter_chunks, pick, staging_columns
 from include.loading.labels import labels_of
 from include.loading.one_by_one import OneByOne
 from include.loading.receipts import Begun, Receipts, Sent
+from include.loading.records import Record, records_of
 from include.loading.spec import LoadSpec
 from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_frame
 
+if TYPE_CHECKING:
+    from include.servicenow.import_sets import RunCounters
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MAX_ROUNDS = 12
 """How often rows that a broken-off transform left behind are sent again, in ever smaller chunks."""
+
+_LET_SEND_S = 0.02
+"""How long the next chunk is not made after one is done: the thread that is to send another goes first."""
 
 _SINGLE_CHUNK_ROWS = 50
 """Rows between two receipts where they are sent one by one: what a kill makes the next try look for."""
@@ -53,11 +62,14 @@ def load_frame(
     acknowledged are asked about, rows that were begun are looked for. When a chunk fails, the others that were sent
     still get their verdicts before the error is raised.
     """
-    frame = read_frame(frame_path)
-    columns = staging_columns(frame)
-    labels = labels_of(client, spec, columns)
-    receipts = Receipts(frame_path)
-    with _Load(client, spec, receipts, to_records(frame, columns), labels, waiting=waiting or Waiting()) as load:
+    with ThreadPoolExecutor(1, thread_name_prefix="labels") as beside:
+        signed_in = beside.submit(client.check_sign_in)
+        frame = read_frame(frame_path)
+        columns, receipts = staging_columns(frame), Receipts(frame_path)
+        read_labels = beside.submit(lambda: (signed_in.result(), labels_of(client, spec, columns))[1])
+        records = records_of(frame, columns)
+        labels = read_labels.result()
+    with _Load(client, spec, receipts, records, labels, waiting=waiting or Waiting()) as load:
         load.run()
     cost = client.requests
     return LoadResult(len(frame), receipts.count(), cost.total, cost.retries, round(cost.waited_s, 1))
@@ -77,7 +89,7 @@ def ask_again(
     frame = read_frame(frame_path)
     columns = staging_columns(frame)
     impatient, names = replace(spec, transform_timeout_s=0), {name: name for name in columns}
-    with _Load(client, impatient, receipts, to_records(frame, columns), names, waiting=waiting or Waiting()) as load:
+    with _Load(client, impatient, receipts, records_of(frame, columns), names, waiting=waiting or Waiting()) as load:
         errors = load.ask()
     _raise_first([error for error in errors if not (isinstance(error, RetryLater) and error.maybe_done)])
     return frozenset(row for sent in receipts.sent() for row in sent.rows)
@@ -120,13 +132,16 @@ class _Load:
         """
         _raise_first(self.ask())
         open_rows = self._open_rows()
+        ahead: frozenset[int] = frozenset()
         if len(open_rows) > BULK_ROWS and not self._proven:
-            self._send_canary(open_rows[:_CANARY_FROM_ROWS])
+            ahead = self._send_canary(open_rows[:_CANARY_FROM_ROWS])
         for divided in range(_MAX_ROUNDS):
-            if not (open_rows := self._open_rows()):
+            open_rows = [row for row in self._open_rows() if row not in ahead]
+            if not open_rows:
                 return
-            chunk_rows = max(1, self._chunk_rows >> divided)
-            self._load(list(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows)))
+            ahead = frozenset()
+            chunk_rows = max(1, self._chunk_rows(len(open_rows)) >> divided)
+            self._load(iter_chunks(self._records, open_rows, chunk_rows=chunk_rows))
         if left := len(self._open_rows()):
             raise RetryLater(
                 f"{left} rows of {self._spec.table} were sent {_MAX_ROUNDS} times, and each time ServiceNow broke off "
@@ -143,18 +158,31 @@ class _Load:
     def _in_bulk(self) -> bool:
         return self._spec.method == "insert_multiple"
 
-    @property
-    def _chunk_rows(self) -> int:
-        return self._spec.chunk_rows if self._in_bulk else min(_SINGLE_CHUNK_ROWS, self._spec.chunk_rows)
+    def _chunk_rows(self, rows: int) -> int:
+        """Return how many rows go into a chunk, so that every thread has as much to do."""
+        if not self._in_bulk:
+            return min(_SINGLE_CHUNK_ROWS, self._spec.chunk_rows)
+        return min(self._spec.chunk_rows, max(BULK_ROWS, math.ceil(rows / self._spec.concurrency)))
 
     def _open_rows(self) -> list[int]:
         settled = self._receipts.settled_rows()
         return [row for row in range(len(self._records)) if row not in settled]
 
-    def _send_canary(self, rows: Sequence[int]) -> None:
-        """Send a few rows alone; SetupWrong when ServiceNow refuses even to take any of them."""
+    def _send_canary(self, rows: Sequence[int]) -> frozenset[int]:
+        """Send a few rows alone and return those whose verdicts are still to be learned, with the others'.
+
+        Raises SetupWrong when ServiceNow refuses even to take any of them.
+        """
         canary = choose_canary(self._records, rows)
-        self._load([pick(self._records, canary)])
+        chunk = pick(self._records, canary)
+        if self._in_bulk:
+            _raise_first(self._each(self._send, [chunk]))
+            if self._bulk.proves(chunk):
+                self._proven = True
+                return frozenset(canary)
+            _raise_first(self._settle())
+        else:
+            self._load(iter([chunk]))
         verdicts = self._receipts.read_verdicts()
         of_canary = verdicts[verdicts["row"].isin(canary)]
         if len(of_canary) == len(canary) and (of_canary["import_set"] == "").all():
@@ -162,12 +190,14 @@ class _Load:
                 f"ServiceNow refuses every request into {self._spec.table}, so nothing more was sent. It says: "
                 f"{masked(of_canary['message'].iloc[0])}"
             )
+        return frozenset()
 
-    def _load(self, chunks: list[Chunk]) -> None:
-        """Send chunks and learn their verdicts; as long as nothing is proven, the first goes alone."""
-        for group in [chunks] if self._proven else [chunks[:1], chunks[1:]]:
-            errors = self._each(self._send, group)
-            _raise_first(errors + self._settle())
+    def _load(self, chunks: Iterator[Chunk]) -> None:
+        """Send chunks, each once it is cut, and learn their verdicts; while nothing is proven, the first goes alone."""
+        if not self._proven:
+            _raise_first(self._each(self._send, islice(chunks, 1)) + self._settle())
+        ready = map(self._bulk.prepare, chunks) if self._in_bulk else chunks
+        _raise_first(self._each(self._send, ready) + self._settle())
 
     def _send(self, chunk: Chunk) -> None:
         if self._in_bulk:
@@ -185,10 +215,19 @@ class _Load:
     def _settle(self) -> list[BaseException]:
         """Learn the verdicts of everything that was acknowledged; one that cannot be told does not hide the others."""
 
-        def settle(sent: Sent) -> None:
-            self._bulk.settle(pick(self._records, sent.rows), sent, check=self._check)
+        runs: dict[str, RunCounters] = {}
+        asked: set[str] = set()
 
-        return self._each(settle, self._receipts.sent(), go_on=True)
+        def settle(sent: Sent) -> None:
+            chunk, run = pick(self._records, sent.rows), runs.get(sent.sys_id)
+            self._bulk.settle(chunk, sent, check=self._check, run=run)
+
+        sent, errors = self._receipts.sent(), list[BaseException]()
+        for ended in self._bulk.iter_ended(sent):
+            runs |= ended
+            errors += self._each(settle, [each for each in sent if each.sys_id in ended], go_on=True)
+            asked |= ended.keys()
+        return errors + self._each(settle, [each for each in sent if each.sys_id not in asked], go_on=True)
 
     def _check(self, chunk: Chunk, import_set: str) -> None:
         if not self._proven:
@@ -198,9 +237,9 @@ class _Load:
     def _each(self, step: Callable[[T], None], items: Iterable[T], *, go_on: bool = False) -> list[BaseException]:
         """Run a step for every item on the load's threads and return the errors; after one, start no more items.
 
-        ``go_on`` starts them all the same.
+        ``go_on`` starts them all the same. Items are taken as the threads need them, with a few in stock.
         """
-        failed = Event()
+        failed, stock = Event(), Semaphore(2 * self._spec.concurrency)
 
         def guarded(item: T) -> None:
             if failed.is_set():
@@ -212,7 +251,15 @@ class _Load:
                     failed.set()
                 raise
 
-        futures = [self._pool.submit(guarded, item) for item in items]
+        futures = []
+        for item in items:
+            if not stock.acquire(blocking=False):
+                stock.acquire()
+                failed.wait(_LET_SEND_S)
+            if failed.is_set():
+                break
+            futures.append(self._pool.submit(guarded, item))
+            futures[-1].add_done_callback(lambda _: stock.release())
         errors = [future.exception() for future in futures]
         return [error for error in errors if error]
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from include.errors import RetryLater, SetupWrong
-from include.loading.chunks import Chunk, Record
+from include.loading.chunks import Chunk
 from include.loading.recall import find_row
 from include.loading.receipts import Begun, Receipts
+from include.loading.records import Record
 from include.loading.spec import LoadSpec, Outcome, RowVerdict
 from include.loading.transforms import Waiting
 from include.loading.verdicts import StoredOtherwise, from_map_results, of_staging_row

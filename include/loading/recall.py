@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from include.errors import AnswerUnusable
-from include.loading.chunks import Chunk, Record
+from include.loading.chunks import Chunk
 from include.loading.receipts import Begun
+from include.loading.records import Record
 from include.loading.spec import LoadSpec
 from include.loading.transforms import FIRST_POLL_S, Waiting
 from include.loading.verdicts import is_pending, key_of

@@ -1,11 +1,12 @@
 """Remember, chunk by chunk, what was sent and what came of it, so that a load started again goes on where it was.
 
 ``<rows>.begun.json`` is written before a chunk is sent, ``<rows>.sent.json`` as soon as ServiceNow acknowledged it,
-``<rows>.verdicts.parquet`` once its rows have their verdicts. A row with a verdict is not sent again, one that was sent
-is asked about, one that was begun is looked for.
+``<rows>.verdicts.parquet`` once its rows have their verdicts (``.verdicts.json`` where all have the same one). A row
+with a verdict is not sent again, one that was sent is asked about, one that was begun is looked for.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,6 +18,7 @@ from include.loading.spec import Outcome, RowVerdict
 from include.storage import StoragePath, list_files, read_frame, read_json, write_frame, write_json
 
 _VERDICTS = ".verdicts.parquet"
+_SAME = ".verdicts.json"
 _SENT = ".sent.json"
 _BEGUN = ".begun.json"
 
@@ -47,6 +49,7 @@ class Receipts:
     def __init__(self, frame_path: StoragePath) -> None:
         digest = sha256(frame_path.read_bytes()).hexdigest()[:16]
         self._folder = frame_path.parent / f"{frame_path.name}.load-{digest}"
+        self._read_before: dict[str, list[RowVerdict]] = {}
 
     def note_begun(self, chunk: Chunk, *, at_s: float, server_s: float | None) -> None:
         """Remember that a chunk is about to be sent."""
@@ -58,7 +61,18 @@ class Receipts:
 
     def note_verdicts(self, chunk: Chunk, verdicts: Iterable[RowVerdict]) -> None:
         """Remember the verdicts of a chunk's rows; rows without one are open again."""
-        write_frame(self._folder / f"{chunk.name}{_VERDICTS}", _to_frame(verdicts))
+        noted = list(verdicts)
+        same = {(verdict.outcome.value, verdict.message, verdict.import_set) for verdict in noted}
+        suffix, other = (_SAME, _VERDICTS) if len(same) == 1 else (_VERDICTS, _SAME)
+        path = self._folder / f"{chunk.name}{suffix}"
+        if suffix == _SAME:
+            write_json(path, {"rows": _spans(verdict.row for verdict in noted), "verdict": same.pop()})
+        else:
+            write_frame(path, _to_frame(noted))
+        self._read_before[path.name] = noted
+        earlier = self._folder / f"{chunk.name}{other}"
+        if earlier.exists():
+            earlier.unlink()
 
     def forget(self, chunk: Chunk) -> None:
         """Forget that a chunk was sent or begun: it did not arrive, or what became of it is of no use."""
@@ -82,21 +96,39 @@ class Receipts:
 
     def read_verdicts(self) -> pd.DataFrame:
         """Return the verdicts of all settled rows: row, outcome, message, import_set."""
-        frames = [read_frame(path) for path in list_files(self._folder, _VERDICTS)]
-        verdicts = pd.concat([_to_frame([]), *frames], ignore_index=True)
-        return verdicts.drop_duplicates("row", keep="last").sort_values("row", ignore_index=True)
+        verdicts = self._verdicts()
+        return _to_frame(verdicts[row] for row in sorted(verdicts))
 
     def settled_rows(self) -> set[int]:
         """Return the rows that have their verdict."""
-        return {int(row) for row in self.read_verdicts()["row"]}
+        return set(self._verdicts())
 
     def count(self) -> dict[str, int]:
         """Return the number of rows by outcome."""
-        outcomes = self.read_verdicts()["outcome"].value_counts()
-        return {outcome.value: int(outcomes.get(outcome.value, 0)) for outcome in Outcome}
+        outcomes = Counter(verdict.outcome for verdict in self._verdicts().values())
+        return {outcome.value: outcomes[outcome] for outcome in Outcome}
+
+    def _verdicts(self) -> dict[int, RowVerdict]:
+        """Return the verdicts by row; where two files name one, the later one in the order of their names counts."""
+        files = [path for suffix in (_VERDICTS, _SAME) for path in list_files(self._folder, suffix)]
+        ordered = sorted(files, key=lambda path: path.name)
+        return {verdict.row: verdict for path in ordered for verdict in self._read_verdicts(path)}
+
+    def _read_verdicts(self, path: StoragePath) -> list[RowVerdict]:
+        """Return the verdicts of one file, which is written once and read once by each try."""
+        if path.name not in self._read_before:
+            if path.name.endswith(_SAME):
+                told = read_json(path)
+                outcome, message, import_set = told["verdict"]
+                word = Outcome(outcome)
+                verdicts = [RowVerdict(row, word, message, import_set) for row in _rows(told["rows"])]
+            else:
+                verdicts = _from_frame(read_frame(path))
+            self._read_before[path.name] = verdicts
+        return self._read_before[path.name]
 
     def _open(self, suffix: str) -> list[str]:
-        return sorted(self._names(suffix) - self._names(_VERDICTS))
+        return sorted(self._names(suffix) - self._names(_VERDICTS) - self._names(_SAME))
 
     def _names(self, suffix: str) -> set[str]:
         return {path.name.removesuffix(suffix) for path in list_files(self._folder, suffix)}
@@ -106,7 +138,7 @@ class Receipts:
 
     def _read(self, name: str, suffix: str) -> dict[str, Any]:
         told = read_json(self._folder / f"{name}{suffix}")
-        return dict(told) | {"rows": tuple(row for first, last in told["rows"] for row in range(first, last + 1))}
+        return dict(told) | {"rows": tuple(_rows(told["rows"]))}
 
 
 def _spans(rows: Iterable[int]) -> Any:
@@ -118,6 +150,15 @@ def _spans(rows: Iterable[int]) -> Any:
         else:
             spans.append([row, row])
     return spans
+
+
+def _rows(spans: Iterable[tuple[int, int]]) -> Iterator[int]:
+    return (row for first, last in spans for row in range(first, last + 1))
+
+
+def _from_frame(frame: pd.DataFrame) -> list[RowVerdict]:
+    columns = (frame[name].tolist() for name in ("row", "outcome", "message", "import_set"))
+    return [RowVerdict(int(row), Outcome(outcome), *rest) for row, outcome, *rest in zip(*columns, strict=True)]
 
 
 def _to_frame(verdicts: Iterable[RowVerdict]) -> pd.DataFrame:

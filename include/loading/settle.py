@@ -24,15 +24,24 @@ _READS = 5
 
 
 def settle(
-    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, sent: Sent, *, waiting: Waiting | None = None
+    client: ServiceNowClient,
+    spec: LoadSpec,
+    chunk: Chunk,
+    sent: Sent,
+    *,
+    waiting: Waiting | None = None,
+    patience_s: float | None = None,
 ) -> list[RowVerdict]:
     """Return the verdicts of a chunk that went into an import set.
 
     Rows that a broken-off transform left behind have none; they may be sent again. Raises RetryLater when the transform
-    takes longer than the spec allows; the chunk must then not be sent again but asked about later.
+    takes longer than the spec allows (or ``patience_s``, where some of that has passed); the chunk must then not be
+    sent again but asked about later.
     """
     waiting = waiting or Waiting()
-    ending = wait_for_transform(client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting)
+    ending = wait_for_transform(
+        client, spec, sent.sys_id, rows=len(chunk.records), waiting=waiting, patience_s=patience_s
+    )
     for attempt in range(_READS):
         runs = runs_of(client, sent.sys_id)
         if ending is Ending.BROKEN or is_broken(runs):
@@ -46,6 +55,13 @@ def settle(
     return _by_rows(client, spec, chunk, sent, waiting)
 
 
+def settle_by_run(
+    client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, sent: Sent, run: RunCounters
+) -> list[RowVerdict] | None:
+    """Return the verdicts of a chunk whose import set has ended with this one run; None where that does not tell."""
+    return _by_counters(client, spec, chunk, sent.sys_id, run) if sent.whole else None
+
+
 def _by_counters(
     client: ServiceNowClient, spec: LoadSpec, chunk: Chunk, import_set: str, run: RunCounters
 ) -> list[RowVerdict] | None:
@@ -56,6 +72,8 @@ def _by_counters(
     if success is None and run.successes:
         rows = _read(client, spec, import_set, without_states=())
         return _join(spec, chunk, import_set, rows, None) if _complete(rows, len(chunk.records)) else None
+    if success and run.successes == len(chunk.rows):
+        return [RowVerdict(row, success, "", import_set) for row in chunk.rows]
     wanted = len(chunk.records) - run.successes
     rows = _read(client, spec, import_set, without_states=SUCCESS_STATES) if wanted else []
     return _join(spec, chunk, import_set, rows, success) if _complete(rows, wanted) else None

@@ -15,7 +15,7 @@ from include.servicenow.judge import AccessDenied
 FIRST_POLL_S = 0.25
 LONGEST_POLL_S = 5.0
 
-_SET_DONE = ("processed", "complete", "complete_with_errors")
+SET_DONE = ("processed", "complete", "complete_with_errors")
 _SET_BROKEN = ("error", "cancelled")
 _RUN_DONE = ("complete", "complete_with_errors", "complete with errors")
 _RUN_BROKEN = ("cancelled", "did_not_complete", "did not complete", "error")
@@ -45,13 +45,20 @@ class Waiting:
 
 
 def wait_for_transform(
-    client: ServiceNowClient, spec: LoadSpec, import_set: str, *, rows: int, waiting: Waiting
+    client: ServiceNowClient,
+    spec: LoadSpec,
+    import_set: str,
+    *,
+    rows: int,
+    waiting: Waiting,
+    patience_s: float | None = None,
 ) -> Ending:
     """Return how the transform of an import set of so many ``rows`` ended, once it has.
 
-    Raises TransformPending when it takes longer than the spec allows, SetupWrong when nothing of it may be read.
+    Raises TransformPending when it takes longer than the spec, or ``patience_s``, allows; SetupWrong when nothing of it
+    may be read.
     """
-    deadline_s = waiting.now_s() + spec.transform_timeout_s
+    deadline_s = waiting.now_s() + (spec.transform_timeout_s if patience_s is None else patience_s)
     pause_s, polls = FIRST_POLL_S, 1
     while not (ending := _ending(client, spec, import_set, rows=rows, poll=polls)):
         if waiting.now_s() >= deadline_s:
@@ -76,6 +83,16 @@ def have_ended(client: ServiceNowClient, spec: LoadSpec, sets: Mapping[str, int]
     return all(_ending(client, spec, sys_id, rows=rows, poll=_LAST_POLL) for sys_id, rows in sets.items())
 
 
+def is_under_way(state: str) -> bool:
+    """Say whether an import set's state, where it is shown, means that its transform is still to end."""
+    return bool(state) and state not in (*SET_DONE, *_SET_BROKEN)
+
+
+def has_ended(runs: Sequence[RunCounters], rows: int) -> bool:
+    """Say whether the runs of an import set of so many rows tell that its transform has ended, well or not."""
+    return bool(runs) and _ending_of(runs, rows) is not None
+
+
 def runs_of(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
     """Return the counters of an import set's runs, or nothing where the account may not read them."""
     try:
@@ -92,7 +109,7 @@ def is_broken(runs: Sequence[RunCounters]) -> bool:
 def _ending(client: ServiceNowClient, spec: LoadSpec, import_set: str, *, rows: int, poll: int) -> Ending | None:
     """Believe the import set's state; ask its runs, then its rows, where that says nothing. None while it goes on."""
     state = _state(client, import_set)
-    if state in _SET_DONE:
+    if state in SET_DONE:
         return Ending.DONE
     if state in _SET_BROKEN:
         return Ending.BROKEN

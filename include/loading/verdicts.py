@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from include.errors import SetupWrong
-from include.loading.chunks import Chunk, Record
+from include.loading.chunks import Chunk
+from include.loading.records import Record
 from include.loading.spec import Outcome, RowVerdict
 from include.servicenow.import_sets import MapResult, RunCounters
 from include.servicenow.table_api import Row

@@ -18,6 +18,8 @@ from include.servicenow.values import to_count, to_text
 MAX_BODY_BYTES = 8_000_000
 """A little under glide.rest.max_content_length's default of 10 MB (KB0747638)."""
 
+_RUN_FIELDS = ("sys_id", "set", "state", "total", "inserts", "updates", "processed", "ignored", "skipped", "errors")
+
 
 @dataclass(frozen=True, slots=True)
 class ImportSet:
@@ -50,6 +52,8 @@ class RunCounters:
     ignored: int
     skipped: int
     errors: int
+    set_state: str = ""
+    """The state of its import set, where it was asked for and is shown."""
 
     @property
     def successes(self) -> int:
@@ -65,25 +69,30 @@ class RunCounters:
 def insert_multiple(
     client: ServiceNowClient,
     table: str,
-    records: Sequence[Mapping[str, str]],
+    records: Sequence[Mapping[str, str]] | bytes,
     *,
     recall: Callable[[RetryLater], ImportSet | None],
     multi_import_set: str = "",
 ) -> ImportSet:
-    """Send records into one new import set; its transform runs later unless the instance says otherwise.
+    """Send records, encoded already or not, into one new import set, which is transformed at once or later.
 
     ``recall`` finds the import set of a request whose answer was lost, so that it is not sent twice without need.
     Raises RetryLater, AccessDenied, NoSuchTable or Refused.
     """
     params = {"multi_import_set_id": multi_import_set} if multi_import_set else {}
+    body = records if isinstance(records, bytes) else encode_records(records)
 
-    def read(body: Any) -> ImportSet:
-        if not isinstance(body, dict) or not isinstance(body.get("import_set_id"), str) or not body["import_set_id"]:
+    def read(told: Any) -> ImportSet:
+        if not isinstance(told, dict) or not isinstance(told.get("import_set_id"), str) or not told["import_set_id"]:
             raise AnswerLost(f"insertMultiple into {table} answered without an 'import_set_id'.")
-        return ImportSet(body["import_set_id"], str(body.get("multi_import_set_id") or ""))
+        return ImportSet(told["import_set_id"], str(told.get("multi_import_set_id") or ""))
 
-    body = encode({"records": list(records)})
     return client.post(f"import/{table}/insertMultiple", body, read=read, recall=recall, **params)
+
+
+def encode_records(records: Sequence[Mapping[str, str]]) -> bytes:
+    """Return the body of an insertMultiple request."""
+    return encode({"records": list(records)})
 
 
 def insert_one(
@@ -111,9 +120,25 @@ def read_state(client: ServiceNowClient, import_set: str) -> str:
 
 def read_runs(client: ServiceNowClient, import_set: str) -> list[RunCounters]:
     """Return the counters of every transform of an import set."""
-    fields = ("sys_id", "set", "state", "total", "inserts", "updates", "processed", "ignored", "skipped", "errors")
-    rows = iter_rows(client, "sys_import_set_run", query=f"set={import_set}", fields=fields)
+    rows = iter_rows(client, "sys_import_set_run", query=f"set={import_set}", fields=_RUN_FIELDS)
     return [_counters(row) for row in rows if _belongs(row, "set", import_set)]
+
+
+def read_states(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[str, str]:
+    """Return the lower-case states of import sets by sys_id; one that is not there, or not shown, has none."""
+    wanted = set(import_sets)
+    rows = iter_rows(client, "sys_import_set", query=f"sys_idIN{','.join(import_sets)}", fields=("sys_id", "state"))
+    return {row["sys_id"]: row.get("state", "").lower() for row in rows if row.get("sys_id") in wanted}
+
+
+def read_runs_of(client: ServiceNowClient, import_sets: Sequence[str]) -> dict[str, list[RunCounters]]:
+    """Return the counters of every transform of several import sets by sys_id, with the states of these."""
+    runs: dict[str, list[RunCounters]] = {import_set: [] for import_set in import_sets}
+    fields = (*_RUN_FIELDS, "set.state")
+    for row in iter_rows(client, "sys_import_set_run", query=f"setIN{','.join(import_sets)}", fields=fields):
+        if row.get("set") in runs:
+            runs[row["set"]].append(_counters(row))
+    return runs
 
 
 def read_import_rows(
@@ -174,4 +199,5 @@ def _counters(row: Row) -> RunCounters:
         ignored=number("ignored"),
         skipped=number("skipped"),
         errors=number("errors"),
+        set_state=row.get("set.state", "").lower(),
     )

@@ -93,13 +93,24 @@ class Instance:
         done = self.polls[sys_id] > self.polls_until_done
         return Reply({"result": {"sys_id": sys_id, "state": self.ending_state if done else "running"}})
 
+    def import_sets(self, asked: Asked) -> Reply:
+        """Answer the states of several import sets; each counts as asked about once."""
+        wanted = asked.query["sysparm_query"].split("^")[0].removeprefix("sys_idIN").split(",")
+        found = [self.import_set(asked, sys_id).body["result"] for sys_id in wanted if sys_id in self.sets]
+        return self._list(found if not int(asked.query["sysparm_offset"]) else [], total=len(found))
+
     def import_runs(self, asked: Asked) -> Reply:
         """Answer the counters of an import set."""
         if self.runs == "403":
             return error(403, "Insufficient rights to query records")
         if self.runs == "none":
             return self._list([])
-        sys_id = asked.query["sysparm_query"].split("^")[0].removeprefix("set=")
+        wanted = asked.query["sysparm_query"].split("^")[0].removeprefix("set=").removeprefix("setIN").split(",")
+        if int(asked.query["sysparm_offset"]):
+            return self._list([])
+        return self._list([run for sys_id in wanted for run in self._runs_of(sys_id)])
+
+    def _runs_of(self, sys_id: str) -> list[Row]:
         rows = self.sets[sys_id][1:] if self.runs == "short" else self.sets[sys_id]
         names = {"inserts": "inserted", "updates": "updated", "processed": "processed"}
         names |= {"ignored": "ignored", "skipped": "skipped", "errors": "error"}
@@ -107,8 +118,8 @@ class Instance:
         run = {"sys_id": "run", "set": {"value": sys_id, "link": "…"}, "state": "complete", "total": str(len(rows))}
         if self.runs == "two":  # another map ran first and took every row
             first = dict.fromkeys(names, "0") | {"inserts": str(len(rows))}
-            return self._list([run | first, run | counters])
-        return self._list([run | counters])
+            return [run | first, run | counters]
+        return [run | counters]
 
     def table_rows(self, asked: Asked, table: str) -> Reply:
         """Answer staging rows."""
@@ -172,6 +183,7 @@ _ROUTES: list[tuple[str, Callable[..., Reply]]] = [
     (r"/api/now/import/(\w+)/insertMultiple", Instance.insert_multiple),
     (r"/api/now/import/(\w+)", Instance.insert_one),
     (r"/api/now/table/sys_import_set/(\w+)", Instance.import_set),
+    (r"/api/now/table/sys_import_set", Instance.import_sets),
     (r"/api/now/table/sys_import_set_run", Instance.import_runs),
     (r"/api/now/table/sys_dictionary", Instance.read_dictionary),
     (r"/api/now/table/(\w+)", Instance.table_rows),

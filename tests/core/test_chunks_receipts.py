@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import SetupWrong
-from include.loading.chunks import iter_chunks, pick, staging_columns, to_records
+from include.loading.chunks import iter_chunks, pick, staging_columns
 from include.loading.receipts import Begun, Receipts, Sent
+from include.loading.records import to_records
 from include.loading.spec import LoadSpec, Outcome, RowVerdict
 from include.servicenow.import_sets import encode
 from include.storage import write_frame

@@ -238,6 +238,9 @@ class Taker:
             return self._store(asked.json["records"])
         if "sys_import_set/" in asked.path:
             return Reply({"result": {"sys_id": name, "state": "processed"}})
+        if name == "sys_import_set":
+            wanted = asked.query["sysparm_query"].split("^")[0].removeprefix("sys_idIN").split(",")
+            return self._list([{"sys_id": sys_id, "state": "processed"} for sys_id in wanted])
         if name == "sys_import_set_run":
             return Reply({"error": {"message": "no"}}, 403)
         if name == "sys_dictionary":

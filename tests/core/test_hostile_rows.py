@@ -16,7 +16,8 @@ from instance import settings as account
 
 from include.inventory.lengths import fit
 from include.inventory.plan import Plan, make_plan
-from include.loading.chunks import iter_chunks, staging_columns, to_records
+from include.loading.chunks import iter_chunks, staging_columns
+from include.loading.records import to_records
 from include.sandbox.fleet import FleetSpec
 from include.sandbox.serve import Sandbox, SandboxSpec
 from include.servicenow.client import ServiceNowClient

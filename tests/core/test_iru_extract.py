@@ -15,7 +15,7 @@ from include.inventory.run import Run
 from include.inventory.run_folder import RunFolder
 from include.inventory.stages import run_extract
 from include.iru.client import IruClient, IruSettings
-from include.iru.quota import predict_requests
+from include.iru.quota import Quota, choose_method, predict_requests
 from include.web.retry import RetryPolicy
 
 
@@ -244,7 +244,7 @@ def test_an_extract_that_does_not_fit_the_hour_is_not_begun(connect, tmp_path, c
     client = connect(tenant)
     with (
         caplog.at_level(logging.INFO),
-        pytest.raises(RunUnsafe, match=r"1002 requests, but only 500 of Iru's 10000.*APPS_EXTRACT=export.*iru_quota"),
+        pytest.raises(RunUnsafe, match=r"1002 requests, but only 500 of Iru's 10000.*APPS_EXTRACT=auto.*iru_quota"),
     ):
         extract_source(client, "apps", RunFolder(tmp_path))
     assert client.requests.total == 1
@@ -298,3 +298,18 @@ def test_a_server_that_fails_in_mid_run_is_left_to_airflow(connect, tmp_path):
     with pytest.raises(RetryLater) as caught:
         extract_source(connect(script), "devices", RunFolder(tmp_path))
     assert caught.value.after_s == 900
+
+
+@pytest.mark.parametrize(
+    ("rows", "quota", "chosen"),
+    [
+        ({"apps": 2_000}, Quota(10_000, 9_000, 0.0), "pages"),
+        ({"apps": 600_000}, Quota(10_000, 9_000, 0.0), "export"),
+        ({"apps": 600_000}, None, "export"),
+        ({"apps": 30_000}, Quota(10_000, 50, 0.0), "export"),
+        ({"apps": None}, Quota(10_000, 9_000, 0.0), "pages"),
+    ],
+)
+def test_the_way_of_reading_is_the_cheapest_that_fits_the_hour(rows, quota, chosen):
+    """Few rows come by pages, many by an export, and so do a few where too little is left of the hour."""
+    assert choose_method(rows, quota) == chosen

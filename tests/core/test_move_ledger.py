@@ -37,7 +37,11 @@ def test_every_row_of_every_pair_arrives_as_it_was(urls):
     """A pipeline that is pointed at the new database goes on as if nothing had happened."""
     old, new = urls
     copied = move_ledger(old, new)
-    assert copied == {"ledger_rows": 5_433, "ledger_misses": 1, "ledger_runs": 1}
+    assert {table: n for table, n in copied.items() if n} == {
+        "ledger_rows": 5_433,
+        "ledger_misses": 1,
+        "ledger_runs": 1,
+    }
     for pair, feed in ((PAIR, "apps"), (OTHER, "computer")):
         assert Ledger(new, pair).read(feed).equals(Ledger(old, pair).read(feed))
     assert Ledger(new, PAIR).miss("computer", ["gone"], run="r2") == {"gone": 2}

@@ -91,7 +91,7 @@ def test_settings_have_local_defaults():
     settings = Settings.of_pair(environment={"AIRFLOW_HOME": "/home/airflow"})
     assert settings.storage == "/home/airflow/iru_servicenow"
     assert settings.ledger == "sqlite:////home/airflow/iru_servicenow/ledger.sqlite"
-    assert (settings.guards, settings.max_attempts, settings.apps_extract) == (GuardLimits(), 5, "pages")
+    assert (settings.guards, settings.max_attempts, settings.apps_extract) == (GuardLimits(), 5, "auto")
     assert (settings.mapping, settings.devices_schedule, settings.apps_schedule) == (None, "0 * * * *", "0 2 * * *")
 
 
@@ -120,7 +120,7 @@ def test_settings_are_read_from_the_environment():
         ("MAX_ATTEMPTS", "0", "IRU_SERVICENOW_MAX_ATTEMPTS is '0'"),
         ("MAX_ATTEMPTS", "many", "IRU_SERVICENOW_MAX_ATTEMPTS"),
         ("RETRY_DELAY_S", "0.5", "IRU_SERVICENOW_RETRY_DELAY_S"),
-        ("APPS_EXTRACT", "csv", "IRU_SERVICENOW_APPS_EXTRACT.*pages, export"),
+        ("APPS_EXTRACT", "csv", "IRU_SERVICENOW_APPS_EXTRACT.*auto, pages, export"),
     ],
 )
 def test_a_wrong_setting_is_named(name, value, words):

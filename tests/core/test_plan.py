@@ -13,7 +13,8 @@ from include.inventory.listed import iter_listed
 from include.inventory.mapping import Feed
 from include.inventory.plan import Plan, Waits, make_plan, row_hash
 from include.inventory.run_folder import RunFolder
-from include.loading.chunks import staging_columns, to_records
+from include.loading.chunks import staging_columns
+from include.loading.records import to_records
 
 COMPUTER, APPS = MAPPING.feeds["computer"], MAPPING.feeds["apps"]
 PAYLOADS = st.dictionaries(st.text(), st.text(), max_size=4)

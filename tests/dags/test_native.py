@@ -201,7 +201,8 @@ def test_a_load_gives_its_worker_back_and_goes_on_when_the_transform_has_ended(t
     deferred = _deferred(operator)
     path, kwargs = deferred.trigger.serialize()
     assert path == "iru_servicenow.triggers.import_sets.ImportSetsTrigger"
-    assert set(kwargs) == {"servicenow_conn_id", "staging_table", "key_columns", "frame_uri", "until_s"}
+    named = {"servicenow_conn_id", "staging_table", "key_columns", "frame_uri", "until_s", "partition", "partitions"}
+    assert set(kwargs) == named
 
     event = _fire(ImportSetsTrigger(**kwargs))
     assert event == {"ended": True}

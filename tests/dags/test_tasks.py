@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from airflow.sdk.exceptions import AirflowFailException
@@ -18,8 +19,8 @@ from include.errors import RetryLater, RunUnsafe, SetupWrong
 from include.inventory import run_registry
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import load_mapping
+from include.inventory.parts import Parts
 from include.sandbox.serve import Sandbox
-from include.storage import read_frame
 
 FEEDS = ["computer", "mdm"]
 pytestmark = pytest.mark.usefixtures("installation")
@@ -234,8 +235,9 @@ def test_a_guard_stops_the_run_in_its_plan(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("IRU_SERVICENOW_GUARDS", "many_rejects=0,floor_rows=0,shrunk_source=0")
     folder = tasks.shape.function(tasks.extract.function(prepare("r2", device_families=["iPad"])))
     assert tasks.plan.function(folder)
-    seen = Path(folder.removeprefix("file://")) / "shape/computer/seen.parquet"
-    read_frame(seen).head(1).to_parquet(seen)
+    for rows, left in (("rows", 1), ("also_seen", 0)):
+        seen = Parts(Path(folder.removeprefix("file://")) / "shape/computer" / rows)
+        seen.write_buckets(0, seen.read().head(left), np.zeros(left, dtype="int64"), 1)
     with pytest.raises(RunUnsafe, match=r"shrunk_source.*lift_guards"):
         tasks.plan.function(folder)
     report = _settle_early(folder, "r2")
@@ -260,7 +262,7 @@ def test_an_own_mapping_is_used_by_every_stage(monkeypatch: pytest.MonkeyPatch, 
     own = tmp_path / "mapping.toml"
     own.write_text("[feeds.computer.columns]\nos_version = false\n")
     monkeypatch.setenv("IRU_SERVICENOW_MAPPING", str(own))
-    assert "os_version" not in read_frame(Path(plan()["computer"].removeprefix("file://")))
+    assert "os_version" not in Parts(Path(plan()["computer"].removeprefix("file://"))).read()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def delete_counters(instance: InstanceOf) -> Response:
     """Start counting from zero."""
     instance.traffic.reset()
     instance.tally.clear()
+    instance.meter.clear()
     return SnowJson(_counters(instance))
 
 
@@ -87,5 +88,6 @@ def _counters(instance: Instance) -> dict[str, Any]:
     return {
         **instance.traffic.snapshot(),
         **instance.tally.snapshot(),
+        "work": instance.meter.snapshot(),
         "import_sets": instance.store.count("sys_import_set"),
     }

@@ -28,6 +28,7 @@ from include.sandbox.servicenow.nightly import Nightly
 from include.sandbox.servicenow.seed import new_schema, prepare
 from include.sandbox.servicenow.settings import ServiceNowSettings
 from include.sandbox.servicenow.throttles import RateLimitRule, Semaphores, SerialSessions
+from include.sandbox.servicenow.time_model import RequestTime, RoundTrip
 from include.sandbox.servicenow.transform_jobs import TransformJobs
 
 _VERSIONS = ("/api/now", "/api/now/v1", "/api/now/v2")
@@ -59,9 +60,10 @@ def create_app(settings: ServiceNowSettings, *, clock: Clock | None = None) -> F
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
-    for layer in (Semaphores, SerialSessions, RateLimitRule, GatewayFaults, GatewayMiddleware):
+    for layer in (RequestTime, Semaphores, SerialSessions, RateLimitRule, GatewayFaults, GatewayMiddleware):
         app.add_middleware(layer)
     app.add_middleware(FaultMiddleware, plan=instance.faults, error_answer=error_answer)
+    app.add_middleware(RoundTrip)
     app.add_middleware(TrafficMiddleware, traffic=instance.traffic)
     return app
 

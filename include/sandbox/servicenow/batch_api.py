@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Scope
 from include.sandbox.servicenow.auth import User
 from include.sandbox.servicenow.errors import unreadable_body
 from include.sandbox.servicenow.json_response import SnowJson
+from include.sandbox.servicenow.meter import note_part
 from include.sandbox.servicenow.request_body import RecordBody
 from include.sandbox.servicenow.throttles import INNER
 
@@ -37,6 +38,7 @@ async def batch(request: Request, _user: User, body: RecordBody) -> Response:
 
 
 async def _serve(request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
+    note_part()
     payload = base64.b64decode(wanted.get("body") or "")
     scope = _scope(request, wanted, payload)
     status, headers, content = await _call(request.app, scope, payload)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from include.sandbox.servicenow.schema import Column
 
 _JAVA_TO_PYTHON = (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("mm", "%M"), ("ss", "%S"))
+_STORED_FORMAT = "yyyy-MM-dd HH:mm:ss"
 _STORED_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
@@ -43,6 +44,9 @@ def _boolean(text: str, *, case_sensitive: bool) -> str:
 
 def _time(text: str, column: Column, date_format: str) -> FieldValue:
     try:
+        if date_format == _STORED_FORMAT and _STORED_TIME.fullmatch(text):
+            datetime.fromisoformat(text)  # the same question as strptime's, asked faster
+            return FieldValue(text)
         moment = datetime.strptime(text, _python_format(date_format))
     except ValueError:
         return FieldValue(None, f"Unable to parse {column.name}: {text!r} does not match {date_format}")

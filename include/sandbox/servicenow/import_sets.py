@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from include.sandbox.servicenow.fault_kinds import STAGE
 from include.sandbox.servicenow.instance import Instance
+from include.sandbox.servicenow.meter import note_rows
 from include.sandbox.servicenow.row_faults import row_subject
 from include.sandbox.servicenow.staging import MAX_ROW_BYTES, is_too_large
 from include.sandbox.servicenow.store import Record, new_sys_id
@@ -66,6 +67,7 @@ def stage_one(instance: Instance, table: str, row: Record, *, by: str) -> Staged
             table, {**kept[0], "sys_import_set": import_set["sys_id"], "sys_import_row": number}, by=by
         )
     instance.tally.note_staged(table, 1)
+    note_rows(1)
     return StagedRow(import_set["sys_id"], import_set["number"], staged["sys_id"])
 
 
@@ -81,6 +83,7 @@ def stage_many(instance: Instance, import_set: Record, rows: Iterable[Record], *
         instance.tally.note_staged(table, instance.store.insert_many(table, numbered, by=by))
         changes = {"state": LOADED, "load_completed": instance.store.now()}
         instance.store.update("sys_import_set", sys_id, changes)
+    note_rows(len(kept))
     return len(kept)
 
 

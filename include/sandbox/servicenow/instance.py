@@ -14,6 +14,7 @@ from include.sandbox.faults.kind import Catalogue
 from include.sandbox.faults.plan import Fault, FaultPlan
 from include.sandbox.faults.request_kinds import SERVICENOW
 from include.sandbox.servicenow.fault_kinds import KINDS
+from include.sandbox.servicenow.meter import Meter
 from include.sandbox.servicenow.run_lag import RunLag
 from include.sandbox.servicenow.schema import Schema
 from include.sandbox.servicenow.settings import SWITCHES, ServiceNowSettings
@@ -58,6 +59,7 @@ class Instance:
         self.jobs: TransformQueue = _NoJobs()
         self.faults = FaultPlan(FAULTS)
         self.tally = Tally()
+        self.meter = Meter()
         self.run_lag = RunLag(self.faults)
         self.closing = threading.Event()
         """Set when the instance stops being served, so that nothing goes on waiting."""

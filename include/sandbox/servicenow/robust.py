@@ -4,8 +4,6 @@ Source: ServiceNow, "Import run details": it counts processed instead of inserte
 target record empty.
 """
 
-from dataclasses import replace
-
 from include.sandbox.servicenow.transform_row import UNCHANGED, RowResult
 
 _PROCESSED = ("inserted", "updated")
@@ -16,5 +14,5 @@ def as_robust(result: RowResult) -> RowResult:
     unchanged = result.status == "ignored" and result.comment.startswith(UNCHANGED)
     if result.status in _PROCESSED or unchanged:
         comment = result.comment.removeprefix(UNCHANGED).removeprefix(";")
-        return replace(result, status="processed", comment=comment)
+        return RowResult(status="processed", target_sys_id=result.target_sys_id, comment=comment)
     return result

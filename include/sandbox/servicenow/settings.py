@@ -88,6 +88,14 @@ class ServiceNowSettings:
     """How long the rule's hour takes; shorter for tests that wait for its end."""
     transaction_quota_s: float = 60.0
     """REST Import Set API request timeout: a synchronous transform that would take longer is cancelled then."""
+    request_round_trip_s: float = 0.0
+    """How long each request is under way, outside the semaphores; for measurements."""
+    request_fixed_s: float = 0.0
+    """What each request takes at least, inside its semaphore; the sandbox's own work on it counts towards it."""
+    request_row_s: float = 0.0
+    """What each row that a request writes adds to that."""
+    request_part_s: float = 0.0
+    """What each request inside a batch adds to that, without its rows."""
     hibernating: bool = False
     """Every answer, the token endpoint's too, is the page of a hibernating instance: 200 text/html."""
     password_expired: bool = False
@@ -107,6 +115,9 @@ class ServiceNowSettings:
     def __post_init__(self) -> None:
         if self.rate_limit_window_s < 1:
             raise ValueError(f"rate_limit_window_s takes 1 or more, got {self.rate_limit_window_s}")
+        for name in ("request_round_trip_s", "request_fixed_s", "request_row_s", "request_part_s"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} takes 0 or more, got {getattr(self, name)}")
 
 
 _CREDENTIALS = {"users", "database_path", "client_id", "client_secret", "username", "password"}

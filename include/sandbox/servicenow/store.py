@@ -6,8 +6,9 @@ Columns collate without case, because ServiceNow compares strings so. Abstract t
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from include.sandbox.common.clock import Clock
 from include.sandbox.common.database import Database
@@ -20,9 +21,10 @@ SYSTEM_USER = "system"
 
 def new_sys_id() -> str:
     """Return a fresh sys_id."""
-    return uuid4().hex
+    return token_hex(16)
 
 
+@lru_cache(4096)
 def quote(name: str) -> str:
     """Return an SQL identifier; some columns have names such as ``order`` and ``set``."""
     return '"' + name.replace('"', "") + '"'
@@ -30,7 +32,12 @@ def quote(name: str) -> str:
 
 def to_time(moment: datetime) -> str:
     """Return a moment as ServiceNow stores it: UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return _stored_second(int(moment.timestamp() // 1))
+
+
+@lru_cache(1024)
+def _stored_second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Store:
@@ -156,10 +163,10 @@ class Store:
     def _insert_all(self, table: str, records: Sequence[Record]) -> None:
         if not records:
             return
-        names = list(self.schema[table].columns)
-        sql = f"INSERT INTO {quote(table)} ({', '.join(map(quote, names))}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names from the schema
+        names = tuple(self.schema[table].columns)
+        rows = [tuple(map(record.__getitem__, names)) for record in records]
         with self.database.transaction() as connection:
-            connection.executemany(sql, [tuple(map(record.__getitem__, names)) for record in records])
+            connection.executemany(_insertion(table, names), rows)
 
     def _complete(self, table: Table, values: Mapping[str, str], by: str) -> Record:
         record = {name: column.default for name, column in table.columns.items()}
@@ -196,6 +203,11 @@ class Counters:
         with self._database.transaction() as connection:
             last: Any = connection.execute(sql, (prefix,)).fetchone()[0]
         return f"{prefix}{last:07d}"
+
+
+@lru_cache
+def _insertion(table: str, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {quote(table)} ({', '.join(map(quote, names))}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names from the schema
 
 
 def _definition(name: str) -> str:

@@ -13,6 +13,7 @@ from include.sandbox.servicenow.auth import User
 from include.sandbox.servicenow.errors import ApiError, no_record
 from include.sandbox.servicenow.instance import Instance, InstanceOf
 from include.sandbox.servicenow.json_response import SnowJson
+from include.sandbox.servicenow.meter import note_rows
 from include.sandbox.servicenow.request_body import RecordBody
 from include.sandbox.servicenow.roles import readable_table, writable_table
 from include.sandbox.servicenow.schema import Table
@@ -56,6 +57,7 @@ def create_record(request: Request, instance: InstanceOf, user: User, table: str
         sys_id = instance.store.insert(table, values, by=user)["sys_id"]
     except sqlite3.IntegrityError as error:
         raise ApiError(403, "Operation Failed", "Error during insert: the sys_id exists") from error
+    note_rows(1)
     headers = {"Location": f"{request.base_url}api/now/table/{table}/{sys_id}"}
     if request.headers.get("x-no-response-body", "").lower() == "true":
         return Response(status_code=201, headers=headers)
@@ -74,6 +76,7 @@ def change_record(
     values = _values(instance, found, record, read_parameters(request))
     changes = {name: value for name, value in values.items() if existing[name] != value}
     instance.store.update(found.name, sys_id, changes, by=user)
+    note_rows(1)
     return _record(request, instance, found, sys_id)
 
 

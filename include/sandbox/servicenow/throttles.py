@@ -4,6 +4,8 @@ Source: KB0546297 (three layers of throttling), KB0635398 (semaphores: 4 at a ti
 KB3047080 ("HTTP 202 - Session Reuse Queue Overflow"), ServiceNow, "Inbound REST API rate limiting".
 """
 
+import time
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import Response
@@ -16,6 +18,8 @@ from include.sandbox.servicenow.json_response import SnowJson
 from include.sandbox.servicenow.settings import ServiceNowSettings
 from include.sandbox.servicenow.turnstile import Turnstile
 
+ARRIVAL, LATE = "sandbox.arrival", "sandbox.late"
+"""Entries of a scope: when a request was to arrive, and how many seconds later this process, being busy, took it up."""
 INNER = "sandbox.batch"
 """Extension of the scope of a request that came inside another one, which passed the gates already."""
 RULE = "8f0c1a7d2d2f284510e0374f2e2c99b6"
@@ -73,7 +77,13 @@ class Semaphores:
         if not (is_outer(scope) and scope["path"].startswith("/api/") and _settings(scope).semaphores):
             await self.app(scope, receive, send)
             return
-        settings, note = _settings(scope), _instance(scope).tally.note_semaphore_queue
+        settings = _settings(scope)
+        scope[LATE] = max(0.0, time.perf_counter() - scope[ARRIVAL]) if ARRIVAL in scope else 0.0
+
+        def note(length: int) -> None:
+            scope[LATE] = 0.0
+            _instance(scope).tally.note_semaphore_queue(length)
+
         if not await self._gate.enter(slots=settings.semaphore_slots, queue=settings.semaphore_queue, on_wait=note):
             error = ApiError(429, "Too Many Requests", "Maximum number of concurrent requests exceeded")
             await refuse(SnowJson(error.body(), status_code=429), scope, receive, send)
