@@ -74,7 +74,7 @@ audit: setup-dev ## Pins are exact and, where PyPI's advisories can be asked, wi
 
 lock: setup-dev ## Pin the newest versions that requirements*.in allow
 	@uv=$$(command -v uv || echo "$(VENV_PYTHON) -m uv"); \
-	for name in requirements requirements-dev requirements-cluster-demo deploy/requirements-cluster; do \
+	for name in requirements requirements-dev deploy/requirements-cluster requirements-cluster-demo; do \
 	  $$uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$$name.in" -o "$$name.txt" || exit 1; \
 	done

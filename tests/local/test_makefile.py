@@ -33,7 +33,8 @@ def bare_checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "my checkout"
     (folder / "include/local").mkdir(parents=True)
     shutil.copy(ROOT / "include/local/setup.py", folder / "include/local/setup.py")
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "requirements-cluster.txt", "pyproject.toml"):
+    requirements = [path.name for path in ROOT.glob("requirements*.txt")]
+    for name in ("Makefile", "pyproject.toml", *requirements):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -106,8 +106,8 @@ def _what_became_of(incident: Incident, story: Sequence[Try]) -> str:
     if last.worker == incident.victim or not last.succeeded:
         raise RunFailedError(f"{task.label} of {DAG_ID} did not end on the other worker: {told}")
     return (
-        f"{DAG_ID} {id_of_run(TURN)}, {task.label}: {incident.victim} was killed with {incident.begun_rows} rows in "
-        f"flight; tries: {told}; {last.rows} rows, each with one verdict."
+        f"{DAG_ID} {id_of_run(TURN)}, {task.label}: {incident.victim} was killed with {incident.begun_rows} rows of "
+        f"the run in flight; tries: {told}; {last.rows} rows, each with one verdict."
     )
 
 

@@ -108,11 +108,11 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _as_account(command: Sequence[str]) -> list[str]:
-    """Return the command as PostgreSQL's account; the signal that ends it with its parent outlives the change."""
+    """Return the command as PostgreSQL's account; it is shut down fast when its parent dies."""
     if not _is_root():
         return list(command)
     account = pwd.getpwnam(_ACCOUNT)
-    user = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--pdeathsig=TERM"]
+    user = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--pdeathsig=INT"]
     return ["setpriv", *user, *command]
 
 

@@ -11,8 +11,8 @@ PARTITIONS = 4
 
 _CELERY = "AIRFLOW__CELERY__"
 _RECOVERY = {
-    # A task of which nobody has heard for 15 s is given up and tried again; by default after 5 minutes.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    # A task of which nobody has heard for 20 s is given up and tried again; by default after 5 minutes.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     # A task that a worker took from the queue and did not begin is queued again; by default after 10 minutes.
