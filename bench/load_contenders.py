@@ -84,6 +84,7 @@ def pysnc_batch(access: Access, rows: Sequence[Row]) -> float:
         client.batch_api.execute()
     took_s = time.perf_counter() - since_s
     del os.environ["REQUESTS_CA_BUNDLE"]
+    client.session.close()
     if failed:
         raise RuntimeError(f"PySNC's batch left {len(failed)} of {len(rows)} rows")
     return took_s

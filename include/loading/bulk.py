@@ -47,7 +47,8 @@ class Bulk:
 
     def prepare(self, chunk: Chunk) -> Chunk:
         """Encode a chunk before it is its turn, so that a thread that has sent one has the next at hand."""
-        self._bodies[chunk.rows] = self._body(chunk)
+        if chunk.rows not in self._bodies:
+            self._bodies[chunk.rows] = self._body(chunk)
         return chunk
 
     def send(self, chunk: Chunk) -> None:

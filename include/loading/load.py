@@ -134,7 +134,7 @@ class _Load:
         open_rows = self._open_rows()
         ahead: frozenset[int] = frozenset()
         if len(open_rows) > BULK_ROWS and not self._proven:
-            ahead = self._send_canary(open_rows[:_CANARY_FROM_ROWS])
+            ahead = self._send_canary(open_rows)
         for divided in range(_MAX_ROUNDS):
             open_rows = [row for row in self._open_rows() if row not in ahead]
             if not open_rows:
@@ -169,16 +169,18 @@ class _Load:
         return [row for row in range(len(self._records)) if row not in settled]
 
     def _send_canary(self, rows: Sequence[int]) -> frozenset[int]:
-        """Send a few rows alone and return those whose verdicts are still to be learned, with the others'.
+        """Send a few of the rows alone and return those whose verdicts are still to be learned, with the others'.
 
         Raises SetupWrong when ServiceNow refuses even to take any of them.
         """
-        canary = choose_canary(self._records, rows)
+        canary = choose_canary(self._records, rows[:_CANARY_FROM_ROWS])
         chunk = pick(self._records, canary)
         if self._in_bulk:
-            _raise_first(self._each(self._send, [chunk]))
-            if self._bulk.proves(chunk):
-                self._proven = True
+            with ThreadPoolExecutor(1, thread_name_prefix="ahead") as beside:
+                beside.submit(self._prepare_first, [row for row in rows if row not in canary])
+                _raise_first(self._each(self._send, [chunk]))
+                self._proven = self._bulk.proves(chunk)
+            if self._proven:
                 return frozenset(canary)
             _raise_first(self._settle())
         else:
@@ -191,6 +193,12 @@ class _Load:
                 f"{masked(of_canary['message'].iloc[0])}"
             )
         return frozenset()
+
+    def _prepare_first(self, rows: Sequence[int]) -> None:
+        """Encode the first chunks while the canary is under way."""
+        chunks = iter_chunks(self._records, rows, chunk_rows=self._chunk_rows(len(rows)))
+        for chunk in islice(chunks, 2 * self._spec.concurrency):
+            self._bulk.prepare(chunk)
 
     def _load(self, chunks: Iterator[Chunk]) -> None:
         """Send chunks, each once it is cut, and learn their verdicts; while nothing is proven, the first goes alone."""
