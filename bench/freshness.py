@@ -24,7 +24,7 @@ from include.servicenow.settings import read_settings
 from include.servicenow.table_api import iter_rows
 
 CHANGES_PER_SEED = 5
-MEAN_GAP_S = 10.0
+MEAN_GAP_S = 5.0
 GIVEN_UP_AFTER_S = 300.0
 TARGETS_S = {1_000: (30.0, 60.0), 10_000: (None, 90.0)}
 """p50 and p95 by the size of the fleet, of the issue that asked for them."""
@@ -163,7 +163,7 @@ def _settle_down(stage: Stage) -> None:
         time.sleep(1)
 
 
-def _idle(stage: Stage, seconds: float = 120.0) -> dict[str, Any]:
+def _idle(stage: Stage, seconds: float = 60.0) -> dict[str, Any]:
     before = stage.asked()
     time.sleep(seconds)
     asked = {what: n - before.get(what, 0) for what, n in stage.asked().items() if n != before.get(what, 0)}

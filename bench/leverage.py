@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.load_contenders import CHUNK_ROWS
-from bench.load_rows import KEY, STAGING, Row, app_rows, computer_rows, differences, frame_of
+from bench.load_rows import APPS_PER_DEVICE, KEY, STAGING, Row, app_rows, computer_rows, differences, frame_of
 from bench.load_stage import SLOTS, Access, Profile, stage
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import load_mapping
@@ -25,7 +25,7 @@ from include.servicenow.client import ServiceNowClient
 from include.storage import write_frame
 from include.texts import constant_series, text_series
 
-ROWS, SHARE = 20_000, 0.02
+ROWS, SHARE = 100_000, 0.02
 TIME_SHARE = 0.03
 PROFILE = Profile("r = 2 ms", 0.002, repeats=1)
 PAIR = Pair("https://tenant.example", "https://instance.example")
@@ -33,7 +33,7 @@ PAIR = Pair("https://tenant.example", "https://instance.example")
 
 def measure(devices: int, seeds: int) -> dict[str, Any]:
     """Load everything, then nothing, then a fiftieth, then all of it changed, into one instance."""
-    rows = app_rows(min(ROWS, devices * 60))
+    rows = app_rows(min(ROWS, devices * APPS_PER_DEVICE))
     with tempfile.TemporaryDirectory(prefix="bench-leverage-") as root, stage() as opened:
         access = opened.fresh(PROFILE, computer_rows(rows))
         ledger = Ledger(f"sqlite:///{root}/ledger.sqlite", PAIR)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from include.errors import SetupWrong
 from include.loading.load import LoadResult, load_frame
 from include.loading.spec import LoadSpec
-from include.loading.transforms import Waiting
+from include.loading.transforms import TransformPending, Waiting
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, list_files
 
@@ -36,11 +36,28 @@ def frame_parts(path: StoragePath, share: Share | None = None) -> list[StoragePa
 def load_frames(
     client: ServiceNowClient, spec: LoadSpec, parts: Sequence[StoragePath], *, waiting: Waiting | None = None
 ) -> LoadResult:
-    """Load the files of a frame one after another; started again, it goes on where it was. See ``load_frame``."""
+    """Load the files of a frame one after another; started again, it goes on where it was. See ``load_frame``.
+
+    The first file proves the set-up for all. Those between it and the last are sent without waiting for their
+    transforms, which are asked about in the end: ServiceNow transforms the ones while it takes the others.
+    """
     rows, outcomes = 0, Counter[str]()
-    for path in parts:
-        result = load_frame(client, spec, path, waiting=waiting)
+    impatient, pending = replace(spec, transform_timeout_s=0.0), list[StoragePath]()
+
+    def load(path: StoragePath, how: LoadSpec, *, proven: bool) -> None:
+        nonlocal rows
+        result = load_frame(client, how, path, waiting=waiting, proven=proven)
         rows += result.rows
         outcomes.update(result.outcomes)
+
+    for path in parts[:1]:
+        load(path, spec, proven=False)
+    for path in parts[1:-1]:
+        try:
+            load(path, impatient, proven=True)
+        except TransformPending:
+            pending.append(path)
+    for path in [*parts[1:][-1:], *pending]:
+        load(path, spec, proven=True)
     cost = client.requests
     return LoadResult(rows, dict(outcomes), cost.total, cost.retries, round(cost.waited_s, 1))

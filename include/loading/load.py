@@ -54,9 +54,14 @@ class LoadResult:
 
 
 def load_frame(
-    client: ServiceNowClient, spec: LoadSpec, frame_path: StoragePath, *, waiting: Waiting | None = None
+    client: ServiceNowClient,
+    spec: LoadSpec,
+    frame_path: StoragePath,
+    *,
+    waiting: Waiting | None = None,
+    proven: bool = False,
 ) -> LoadResult:
-    """Load the Parquet frame at ``frame_path`` and return what came of its rows.
+    """Load the Parquet frame at ``frame_path`` and return what came of its rows; one that is ``proven`` has no canary.
 
     Started again on the same frame, it goes on where it was: rows with verdicts are left alone, rows that were
     acknowledged are asked about, rows that were begun are looked for. When a chunk fails, the others that were sent
@@ -69,7 +74,7 @@ def load_frame(
         read_labels = beside.submit(lambda: (signed_in.result(), labels_of(client, spec, columns))[1])
         records = records_of(frame, columns)
         labels = read_labels.result()
-    with _Load(client, spec, receipts, records, labels, waiting=waiting or Waiting()) as load:
+    with _Load(client, spec, receipts, records, labels, waiting=waiting or Waiting(), proven=proven) as load:
         load.run()
     cost = client.requests
     return LoadResult(len(frame), receipts.count(), cost.total, cost.retries, round(cost.waited_s, 1))
@@ -107,6 +112,7 @@ class _Load:
         labels: Mapping[str, str],
         *,
         waiting: Waiting,
+        proven: bool = False,
     ) -> None:
         self._client = client
         self._spec = spec
@@ -116,7 +122,7 @@ class _Load:
         self._bulk = Bulk(client, spec, receipts, labels, waiting)
         self._single = OneByOne(client, spec, receipts, waiting)
         self._pool = ThreadPoolExecutor(spec.concurrency, thread_name_prefix="load")
-        self._proven = False
+        self._proven = proven
 
     def __enter__(self) -> "_Load":
         return self
