@@ -10,7 +10,7 @@ from typing import Any
 
 from include.errors import AnswerUnusable
 from include.iru.judge import NotFound, judge
-from include.iru.quota import PAGE_ROWS, Quota, read_quota
+from include.iru.quota import PAGE_ROWS, Quota, pace_of, read_quota
 from include.iru.walk import Bookmark, Repeated, Walk
 from include.web.pace import Pace
 from include.web.retry import RetryPolicy
@@ -134,7 +134,9 @@ class IruClient:
             timeout=(CONNECT_TIMEOUT_S, self.settings.read_timeout_s),
             **options,
         )
-        self.quota = read_quota(answer) or self.quota
+        if quota := read_quota(answer):
+            self.quota = quota
+            self._pace.slow_to(pace_of(quota, usual=REQUESTS_PER_SECOND))
         return judge(answer, parse)
 
 

@@ -24,6 +24,9 @@ _EXPORT_REQUESTS = 12  # one that asks for it, one row to compare with, and the 
 SMALL_SHARE = 0.02
 """Pages are read up to this share of an hour's requests: an export saves nothing worth its wait then."""
 
+LOW_SHARE = 0.1
+"""Below this share of the hour's requests everybody slows down."""
+
 USUAL_LIMIT = 10_000
 """Requests an hour where the tenant does not state them."""
 
@@ -73,6 +76,16 @@ def choose_method(rows: Mapping[str, int | None], quota: Quota | None) -> Extrac
     limit = quota.limit if quota else USUAL_LIMIT
     fits = quota is None or by_pages <= quota.remaining
     return "pages" if fits and by_pages <= SMALL_SHARE * limit else "export"
+
+
+def pace_of(quota: Quota, *, usual: float) -> float:
+    """Return how many requests a second the hour still bears, at most the ``usual``.
+
+    While a tenth of the hour's requests is left, all go at the usual pace; below that no faster than the quota grows
+    back. The headers are the tenant's, so that all workers of all machines slow down together.
+    """
+    is_low = quota.remaining < LOW_SHARE * quota.limit
+    return min(usual, quota.limit / 3600) if is_low and quota.limit else usual
 
 
 def _count(text: str | None) -> int | None:

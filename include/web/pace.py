@@ -21,6 +21,11 @@ class Pace:
         self._next_s = 0.0
         self._lock = threading.Lock()
 
+    def slow_to(self, per_second: float) -> None:
+        """Let at most so many callers through from now on."""
+        with self._lock:
+            self._gap_s = 1 / per_second
+
     def wait(self) -> None:
         """Sleep until it is this caller's turn."""
         with self._lock:

@@ -6,13 +6,14 @@ import pytest
 from scripted import Asked, Reply, in_turn, serving
 
 from include.errors import AnswerUnusable, RetryLater, SetupWrong
-from include.iru.client import IruClient, IruSettings
+from include.iru.client import REQUESTS_PER_SECOND, IruClient, IruSettings
 from include.iru.judge import BadRequest, NotFound
 from include.iru.prism import iter_prism
 from include.sandbox.fleet import FleetSpec, generate_fleet
 from include.sandbox.iru import IruSettings as TenantSettings
 from include.sandbox.iru import IruSwitches, create_app
 from include.sandbox.server import Server
+from include.web.pace import Pace
 from include.web.retry import RetryPolicy
 
 TOKEN = "11111111-2222-4333-8444-5555SECRET99"
@@ -370,3 +371,20 @@ def test_the_token_is_never_logged_or_shown(caplog):
             client.get("devices", serial_number="X")
         assert server.asked[0].token == TOKEN
     assert "SECRET99" not in caplog.text + repr(client.settings) + str(client.__dict__)
+
+
+def test_everybody_slows_down_when_the_hour_is_nearly_used_up():
+    """What the tenant's headers say counts for all clients of all machines; with enough left nobody waits longer."""
+    waits: list[float] = []
+    left = iter(["5000", "900", "899", "2000"])
+
+    def answer(_: Asked) -> Reply:
+        return Reply([], headers={"X-RateLimit-Limit-Hour": "10000", "X-RateLimit-Remaining-Hour": next(left)})
+
+    with serving(answer) as server:
+        pace = Pace(REQUESTS_PER_SECOND, now_s=lambda: 0.0, sleep=waits.append)
+        client = IruClient(IruSettings(server.url, "t"), pace=pace)
+        for _ in range(4):
+            client.get("devices")
+    gaps = [later - sooner for sooner, later in zip([0.0, *waits], waits, strict=False)]
+    assert gaps == pytest.approx([1 / REQUESTS_PER_SECOND, 1 / REQUESTS_PER_SECOND, 3600 / 10_000])
