@@ -18,6 +18,8 @@ from include.inventory.ledger_tables import COLUMNS, DEVICES, MISSES, ROWS, Entr
 __all__ = ["Entry", "Held", "Ledger", "Pair"]
 
 _ASKED = 1000  # values in one question; SQLite takes 32,766
+_SIZES = ("freelist_count", "page_count")
+_FREE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,25 @@ class Ledger:
                 if rows:
                     connection.execute(sa.insert(MISSES), rows)
         return counted
+
+    def prune(self, *, removed_before: str) -> int:
+        """Forget rows whose removal was confirmed before a time (UTC), and return how many; one that comes back is new.
+
+        A SQLite file of which a quarter is free by then is made smaller.
+        """
+        old = [ROWS.c.source == self._pair.source, ROWS.c.target == self._pair.target, ~ROWS.c.active]
+        gone = sa.delete(ROWS).where(*old, ROWS.c.attempts == 0, ROWS.c.confirmed_at < removed_before)
+        with storage_failures(), self._engine.begin() as connection:
+            pruned = int(connection.execute(gone).rowcount)
+        if pruned and self._engine.dialect.name == "sqlite":
+            self._make_smaller()
+        return pruned
+
+    def _make_smaller(self) -> None:
+        with storage_failures(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            free, pages = (connection.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in _SIZES)
+            if free > pages * _FREE_SHARE:
+                connection.exec_driver_sql("VACUUM")
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,7 +1,7 @@
 """The tasks that both DAGs are made of: each opens its services, runs one stage, and passes on URIs and counts."""
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import TriggerRule, task
@@ -168,7 +168,10 @@ def _clean_up(run: Run, runs: RunRegistry, settings: Settings) -> None:
     """Remove old runs' files; a failure is a warning, for the run itself has done its work."""
     needed = {known.run_id for known in runs.open_runs()} | {run.folder.root.name}
     try:
-        clean_up(run.folder.root.parent, settings.retention, needed=needed)
+        if clean_up(run.folder.root.parent, settings.retention, needed=needed) and settings.retention.removed_days:
+            before = datetime.now(UTC) - timedelta(days=settings.retention.removed_days)
+            pruned = ledger(settings).prune(removed_before=before.strftime("%Y-%m-%d %H:%M:%S"))
+            log.info("The ledger forgot %d rows that were removed long ago.", pruned)
     except (PipelineError, OSError) as error:
         log.warning("Old runs' files could not be removed: %s", error)
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = (
     "errors",
     "privacy",
+    "texts",
     "storage",
     "web",
     "iru",
