@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from other_servers import World, serve
 from runs import ROOT, Access, access
@@ -154,6 +155,8 @@ def _texts(folder: Path) -> dict[str, str]:
         raw = path.read_bytes()
         if path.suffix == ".gz":
             raw = gzip.decompress(raw)
+        elif path.suffix == ".zst":
+            raw = pa.CompressedInputStream(pa.BufferReader(raw), "zstd").read()
         elif path.suffix == ".parquet":
             raw = pd.read_parquet(path).to_csv().encode(errors="replace")
         found[str(path.relative_to(folder))] = raw.decode(errors="replace")
