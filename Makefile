@@ -61,7 +61,7 @@ preflight: setup ## Is everything ready? Asks Iru and ServiceNow, writes nothing
 sandbox: setup ## The sandbox of both APIs alone, until Ctrl-C [DEVICES=500 APPS=40]
 	@"$(VENV_PYTHON)" -m include.sandbox serve --devices "$${DEVICES:-500}" --apps-per-device "$${APPS:-40}" --seed "$${SEED:-7}" $(ARGS)
 
-bench: setup ## Long runs and measurements, into bench/results.json [PART=chaos DEVICES=10000 SEEDS=10]
+bench: setup-dev ## Long runs and measurements, into bench/results.json [PART=chaos DEVICES=10000 SEEDS=10]
 	@"$(VENV_PYTHON)" -m bench $${PART:+--part "$$PART"} $${DEVICES:+--devices "$$DEVICES"} $${SEEDS:+--seeds "$$SEEDS"} $(ARGS)
 
 lint: setup-dev ## Style, format and types

@@ -14,6 +14,9 @@ def main() -> int:
     for name in [options.part] if options.part else [name for name, part in PARTS.items() if part.in_set]:
         measured = PARTS[name].measure(options.devices, options.seeds)
         keep(name, measured)
+        plot = PARTS[name].plot
+        if plot:
+            plot(measured)
         print("", *PARTS[name].table(measured), "", f"Results: {FILE}", sep="\n")
         passed = passed and bool(measured["passed"])
     return 0 if passed else 1

@@ -17,7 +17,7 @@ PROFILES = (
     Profile("r = 10.8 ms", 0.0108, repeats=1),
     Profile("r = 0", 0.0, repeats=1),
 )
-ROWS, ROWS_IN_BATCHES, ROWS_ONE_BY_ONE = 20_000, 400, 120
+ROWS, ROWS_IN_BATCHES, ROWS_ONE_BY_ONE = 20_000, 300, 80
 FAULT_SHARE = 0.05
 
 RATIO_CLEAN, RATIO_FAULTS = 1.05, 1.20

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import chaos, client, extract, freshness, leverage, load, orchestration
+from bench import chaos, client, extract, freshness, leverage, load, orchestration, plots
 
 Results = Mapping[str, Any]
 """What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
@@ -12,16 +12,17 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: ``measure`` runs it with (devices, seeds), ``table`` says in lines what came out."""
+    """One part: ``measure`` runs it with (devices, seeds), ``table`` says in lines what came out, ``plot`` draws it."""
 
     measure: Callable[[int, int], Results]
     table: Callable[[Results], Iterable[str]]
+    plot: Callable[[Results], object] | None = None
     in_set: bool = True
     """It runs when no part is named; the whole set takes less than 20 minutes."""
 
 
 PARTS: Mapping[str, Part] = {
-    "load": Part(load.measure, load.table),
+    "load": Part(load.measure, load.table, plots.plot_load),
     "extract": Part(extract.measure, extract.table),
     "leverage": Part(leverage.measure, leverage.table),
     "client": Part(client.measure, client.table),

@@ -105,6 +105,16 @@ class Store:
         self._tell(table, record["sys_id"])
         return record
 
+    def complete(self, table: str, values: Mapping[str, str], *, by: str = SYSTEM_USER) -> Record:
+        """Return the record that ``insert`` would insert."""
+        return self._complete(self.schema[table], values, by)
+
+    def insert_complete(self, table: str, records: Sequence[Record]) -> None:
+        """Insert records that are complete, in one statement."""
+        self._insert_all(table, records)
+        for record in records:
+            self._tell(table, record["sys_id"])
+
     def insert_many(self, table: str, rows: Iterable[Mapping[str, str]], *, by: str = SYSTEM_USER) -> int:
         """Insert records in one statement and return how many."""
         records = [self._complete(self.schema[table], row, by) for row in rows]

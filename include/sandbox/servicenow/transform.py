@@ -13,8 +13,10 @@ from include.sandbox.servicenow.instance import Instance
 from include.sandbox.servicenow.references import References
 from include.sandbox.servicenow.robust import as_robust
 from include.sandbox.servicenow.row_faults import HALTED, row_subject, struck_result
+from include.sandbox.servicenow.schema import Table
 from include.sandbox.servicenow.store import Record, quote
 from include.sandbox.servicenow.tables_target import SAM_TABLES
+from include.sandbox.servicenow.targets import Targets
 from include.sandbox.servicenow.transform_course import UNDISTURBED, Course, TransactionCancelled
 from include.sandbox.servicenow.transform_maps import TransformMap
 from include.sandbox.servicenow.transform_row import RowResult, RowTransform
@@ -116,24 +118,27 @@ def _halt(run: ImportRun, row: Record) -> RowResult:
 
 def _transform_block(instance: Instance, run: ImportRun, rows: list[Record]) -> list[RowResult]:
     with instance.database.transaction():
+        targets = Targets(instance.store, run.map)
         engine = RowTransform(
-            instance.store, run.map, References(instance.store), instance.settings.boolean_case_sensitive
+            instance.store, run.map, References(instance.store), instance.settings.boolean_case_sensitive, targets
         )
-        results = [_transform_row(instance, engine, row) for row in rows]
+        read = [_read_row(instance, engine, row) for row in rows]
+        targets.look_up(each[1] for each in read if not isinstance(each, RowResult))
+        written = (each if isinstance(each, RowResult) else engine.write(*each) for each in read)
+        results = [as_robust(result) if run.map.robust else result for result in written]
+        targets.flush()
         run.note(rows, results)
     return results
 
 
-def _transform_row(instance: Instance, engine: RowTransform, row: Record) -> RowResult:
+def _read_row(instance: Instance, engine: RowTransform, row: Record) -> RowResult | tuple[Table, Record, str]:
     each = engine.map
     fault = instance.faults.take(ROW, row_subject(each.source_table, each.coalesce_sources, row))
     if each.target_table in SAM_TABLES and not instance.settings.sam_pro:
-        result = RowResult(status="error", comment=f"Target table {each.target_table} is invalid")
-    elif fault is None:
-        result = engine.apply(row)
-    else:
-        result = struck_result(fault, each, instance.schema.find(each.target_table), row)
-    return as_robust(result) if each.robust else result
+        return RowResult(status="error", comment=f"Target table {each.target_table} is invalid")
+    if fault is None:
+        return engine.read(row)
+    return struck_result(fault, each, instance.schema.find(each.target_table), row)
 
 
 def _blocks(instance: Instance, import_set: Record, *, pending_only: bool) -> Iterator[list[Record]]:

@@ -12,6 +12,7 @@ from include.sandbox.servicenow.field_values import FieldValue, convert
 from include.sandbox.servicenow.references import References
 from include.sandbox.servicenow.schema import Column, Table
 from include.sandbox.servicenow.store import Record, Store
+from include.sandbox.servicenow.targets import Targets
 from include.sandbox.servicenow.transform_maps import FieldMap, TransformMap
 
 CLEAR = "NULL"
@@ -38,9 +39,10 @@ class RowTransform:
     map: TransformMap
     references: References
     case_sensitive_boolean: bool
+    targets: Targets
 
-    def apply(self, row: Mapping[str, str]) -> RowResult:
-        """Write the target record and return what became of the row."""
+    def read(self, row: Mapping[str, str]) -> RowResult | tuple[Table, Record, str]:
+        """Return what a row wants written, with a comment, or what became of it if it was refused before that."""
         table = self.store.schema.find(self.map.target_table)
         if table is None or not self.map.fields:
             what = "Invalid table " if table is None else "No transform entry or scripts are defined; "
@@ -56,7 +58,7 @@ class RowTransform:
                 comments.append(given.comment)
             if given.value is not None:
                 values[field.target] = given.value
-        return self._write(table, values, ";".join(comments))
+        return table, values, ";".join(comments)
 
     def _value(self, table: Table, field: FieldMap, text: str) -> FieldValue:
         column = table.columns.get(field.target)
@@ -73,22 +75,23 @@ class RowTransform:
             return self.references.choose(text, column, table.name, field)
         return convert(text, column, date_format=field.date_format, case_sensitive_boolean=self.case_sensitive_boolean)
 
-    def _write(self, table: Table, values: Record, comment: str) -> RowResult:
+    def write(self, table: Table, values: Record, comment: str) -> RowResult:
+        """Write a row's target record, at the latest when the targets are flushed, and return what became of it."""
         has_key = coalesce.values_present(self.map, values)
         if not has_key and not self.map.create_on_empty_coalesce:
             return RowResult(status="skipped", comment=_joined(coalesce.NOT_PRESENT, comment))
-        found = coalesce.find_target(self.store, self.map, values) if has_key else None
+        found = self.targets.find(values) if has_key else None
         missing = self._missing_mandatory(table, values, found)
         if missing:
             message = f"Mandatory field(s) missing: {', '.join(missing)}"
             return RowResult(status="error", comment=_joined(message, comment), error_code=INVALID_TARGET)
         if found is None:
-            created = self.store.insert(table.name, values)
+            created = self.targets.insert(values)
             return RowResult(status="inserted", target_sys_id=created["sys_id"], comment=comment)
         changes = {name: value for name, value in values.items() if found[name] != value}
         if not changes:
             return RowResult(status="ignored", target_sys_id=found["sys_id"], comment=_joined(UNCHANGED, comment))
-        self.store.update(table.name, found["sys_id"], changes)
+        self.targets.update(found, changes)
         return RowResult(status="updated", target_sys_id=found["sys_id"], comment=comment)
 
     def _missing_mandatory(self, table: Table, values: Record, found: Record | None) -> list[str]:
