@@ -17,6 +17,8 @@ DAG_ID, TURN = "iru_apps", 1
 _LOADS = "load."
 _BEGUN, _VERDICTS = ".begun.json", ".verdicts.parquet"
 _SLOW_PICKUP_S, _PICKUP = 5.0, "transform_pickup_delay_s"
+_MANY = 10
+"""More rows than a canary has, the few that go ahead of the others."""
 _TIMEOUT_S = 30
 
 
@@ -44,7 +46,7 @@ class Incident:
         loads = [task for task in tasks if task.task_id.startswith(_LOADS) and task.state == "running"]
         task = next((task for task in loads if task.hostname in workers), None)
         rows = _rows_in_flight(self.storage / "runs" / DAG_ID / id_of_run(TURN)) if task else 0
-        if task is None or rows < 2:  # a single row is the canary, after which the others are sent
+        if task is None or not rows:
             return
         self.victim, self.task, self.begun_rows = task.hostname, task, rows
         pid = self.airflow.kill_worker(self.victim)
@@ -74,10 +76,11 @@ class Incident:
 
 
 def _rows_in_flight(run: UPath) -> int:
-    """Return how many rows the run's receipts tell to be sent, or about to be, without a verdict."""
+    """Return how many rows the run's receipts tell to be sent, or about to be, without a verdict; but for canaries."""
     names = set(run.fs.find(run.path))  # in one request, however many folders there are
     begun = [name for name in names if name.endswith(_BEGUN) and _verdicts_of(name) not in names]
-    return sum(last - first + 1 for name in begun for first, last in json.loads(run.fs.cat_file(name))["rows"])
+    rows = [sum(last - first + 1 for first, last in json.loads(run.fs.cat_file(name))["rows"]) for name in begun]
+    return sum(count for count in rows if count >= _MANY)
 
 
 def _verdicts_of(name: str) -> str:
