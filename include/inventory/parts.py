@@ -73,7 +73,7 @@ class Parts:
         order = np.argsort(buckets, kind="stable")
         bounds = np.searchsorted(buckets[order], np.arange(of + 1))
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = table.take(order) if len(order) else table
+        table = table.take(order)
         packed = BytesIO()
         with pq.ParquetWriter(packed, table.schema, **_LEVEL) as writer:
             for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -235,9 +235,10 @@ def test_a_guard_stops_the_run_in_its_plan(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("IRU_SERVICENOW_GUARDS", "many_rejects=0,floor_rows=0,shrunk_source=0")
     folder = tasks.shape.function(tasks.extract.function(prepare("r2", device_families=["iPad"])))
     assert tasks.plan.function(folder)
-    for rows, left in (("rows", 1), ("also_seen", 0)):
-        seen = Parts(Path(folder.removeprefix("file://")) / "shape/computer" / rows)
-        seen.write_buckets(0, seen.read().head(left), np.zeros(left, dtype="int64"), 1)
+    for name, most in (("rows", 1), ("also_seen", 0)):
+        seen = Parts(Path(folder.removeprefix("file://")) / "shape/computer" / name)
+        left = seen.read().head(most)
+        seen.write_buckets(0, left, np.zeros(len(left), dtype="int64"), 1)
     with pytest.raises(RunUnsafe, match=r"shrunk_source.*lift_guards"):
         tasks.plan.function(folder)
     report = _settle_early(folder, "r2")
