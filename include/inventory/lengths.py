@@ -6,7 +6,7 @@ import pandas as pd
 
 from include.inventory.mapping import Feed
 from include.servicenow.dictionary import StagingColumns
-from include.texts import is_among
+from include.texts import is_among, longest_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def fit(feed: Feed, to_send: pd.DataFrame, columns: StagingColumns | None) -> Fi
         _too_long(to_send, column.name, limit, "cut" if column.too_long == "cut" else "rejected")
         for column in feed.columns
         if columns and column.name in columns and (limit := columns[column.name].max_length)
+        if longest_bytes(to_send[column.name]) > limit  # a character has a byte at least
     ]
     too_long = pd.concat([_nothing(), *found], ignore_index=True)
     rejected = set(too_long.loc[too_long["done"] == "rejected", "key"])

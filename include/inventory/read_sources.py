@@ -155,12 +155,12 @@ def _identity(bundle_id: Any, name: Any) -> Any:
 
 def _decode(body: bytes, names: tuple[str, ...]) -> Columns:
     """Return some fields of a file's rows, column by column; the others are passed over undecoded."""
-    fields, decoder = _decoder(names)
     try:
-        rows = [row for page in decoder.decode(body) for row in page]
+        pages = _decoder(names).decode(body)
     except (ValueError, RecursionError):  # JSON that only Python's reader takes
         return _decode_slowly(body, names)
-    return [[getattr(row, field) for row in rows] for field in fields]
+    columns = zip(*(msgspec.structs.astuple(row) for page in pages for row in page), strict=True)
+    return list(map(list, columns)) or [[] for _ in names]
 
 
 def _decode_slowly(body: bytes, names: Sequence[str]) -> Columns:
@@ -169,8 +169,8 @@ def _decode_slowly(body: bytes, names: Sequence[str]) -> Columns:
 
 
 @cache
-def _decoder(names: tuple[str, ...]) -> tuple[list[str], msgspec.json.Decoder[Any]]:
-    """Return a decoder of pages of rows with some fields, and the attributes that these are decoded into."""
+def _decoder(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of pages of rows with some fields, in their order."""
     fields = {f"field_{position}": name for position, name in enumerate(names)}
     row = msgspec.defstruct("Row", [(field, Any, None) for field in fields], rename=fields, gc=False)
-    return list(fields), msgspec.json.Decoder(list[list[row]])  # type: ignore[valid-type]  # made at run time
+    return msgspec.json.Decoder(list[list[row]])  # type: ignore[valid-type]  # made at run time

@@ -16,13 +16,13 @@ Row = dict[str, Any]
 class RawRows(Sequence[Row]):
     """The objects of one JSON array, each still in its own spelling."""
 
-    def __init__(self, rows: Sequence[msgspec.Raw]) -> None:
+    def __init__(self, rows: Sequence[bytes]) -> None:
         self._rows = rows
 
     @property
     def encoded(self) -> bytes:
         """The rows as one JSON array."""
-        return b"[" + b",".join(map(bytes, self._rows)) + b"]"
+        return b"[" + b",".join(self._rows) + b"]"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -34,7 +34,7 @@ class RawRows(Sequence[Row]):
     def __getitem__(self, position: int | slice) -> Row | Sequence[Row]:
         if isinstance(position, slice):
             return RawRows(self._rows[position])
-        row: Row = json.loads(bytes(self._rows[position]))
+        row: Row = json.loads(self._rows[position])
         return row
 
     def __iter__(self) -> Iterator[Row]:
@@ -67,9 +67,10 @@ def parse_envelope(body: bytes) -> Any:
         envelope = _ENVELOPE.decode(body)
     except (ValueError, RecursionError):
         return json.loads(body)
-    if not all(memoryview(row)[0] == _OBJECT for row in envelope.data):
+    rows = list(map(bytes, envelope.data))
+    if {row[0] for row in rows} - {_OBJECT}:
         return json.loads(body)
-    return {"data": RawRows(envelope.data), "cursor": envelope.cursor, "total": envelope.total}
+    return {"data": RawRows(rows), "cursor": envelope.cursor, "total": envelope.total}
 
 
 def encode_rows(rows: Sequence[Row]) -> bytes:

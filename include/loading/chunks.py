@@ -58,6 +58,10 @@ def iter_chunks(
     records: Sequence[Record], rows: Sequence[int], *, chunk_rows: int, max_bytes: int = MAX_BODY_BYTES
 ) -> Iterator[Chunk]:
     """Yield the chunks of some rows of a frame, each of at most ``chunk_rows`` rows and about ``max_bytes`` bytes."""
+    if isinstance(records, LazyRecords) and records.longest_bytes * chunk_rows <= max_bytes:
+        for first in range(0, len(rows), chunk_rows):
+            yield pick(records, rows[first : first + chunk_rows])
+        return
     size_bytes, batch = 0, list[int]()
     for row in rows:
         record_bytes = _most_bytes(records, row)

@@ -4,6 +4,7 @@ A record as a dict costs more than all else that is done for a row, and a large 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import overload
 
 import pandas as pd
@@ -17,6 +18,7 @@ Record = dict[str, str]
 
 _BLOCK_ROWS = 500
 _BLOCKS_KEPT = 16
+_SPELLED_ROWS = 10_000
 _LONGEST_ESCAPE = 6  # of an UTF-8 byte in JSON
 
 
@@ -46,6 +48,8 @@ class LazyRecords(Sequence[Record]):
         lengths = [pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False) for cells in self._cells]
         names = sum(len(column.encode()) + 6 for column in columns)
         self._most_bytes = _LONGEST_ESCAPE * (sum(lengths) + names) if lengths else []
+        self._texts: tuple[int, Mapping[str, str], list[str]] = (-1, {}, [])
+        self.longest_bytes = int(max(self._most_bytes, default=0))
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -76,10 +80,21 @@ class LazyRecords(Sequence[Record]):
 
     def spelled(self, rows: Sequence[int], labels: Mapping[str, str]) -> str:
         """Return some records as the items of a JSON list, each column called by its label."""
-        first, last = rows[0], rows[-1]
-        whole = last - first + 1 == len(rows)
-        frame = self._frame.iloc[first : last + 1] if whole else self._frame.iloc[list(rows)]
-        return ",".join(json_rows(frame, {column: labels[column] for column in self._columns}).to_pylist())
+        return ",".join(text for row in self._by_block(rows) for text in self._spelled_block(row, labels))
+
+    def _by_block(self, rows: Sequence[int]) -> Iterator[list[int]]:
+        """Yield rows in lists, each of which lies in one block of those that are spelled at once."""
+        for _, some in groupby(rows, key=lambda row: row // _SPELLED_ROWS):
+            yield list(some)
+
+    def _spelled_block(self, rows: Sequence[int], labels: Mapping[str, str]) -> Iterator[str]:
+        block, known, texts = self._texts
+        if block != rows[0] // _SPELLED_ROWS or known != labels:
+            block = rows[0] // _SPELLED_ROWS
+            frame = self._frame.iloc[block * _SPELLED_ROWS : (block + 1) * _SPELLED_ROWS]
+            texts = json_rows(frame, {column: labels[column] for column in self._columns}).to_pylist()
+            self._texts = (block, dict(labels), texts)
+        return (texts[row - block * _SPELLED_ROWS] for row in rows)
 
     def _make(self, first: int) -> list[Record]:
         """Return what ``to_records`` does, for a block of rows in columns that hold nothing but text."""
