@@ -10,6 +10,7 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 | `require_sam_pro` | asks whether the instance has SAM Pro; without it, the run is skipped | ServiceNow is down |
 | `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
 | `extract` | fetches Prism `apps` and Prism's own count | Iru is down, or the extract is not whole: run it again |
+| `extract_share` | in its place with `IRU_SERVICENOW_PARTITIONS`: each fetches some blueprints | as `extract`; clear that one |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
 | `plan` | compares with the ledger, asks the guards, holds apps without a computer | the message says how to go on |
 | `load.apps` | sends what changed and reads every row's verdict | ServiceNow is down, or the set-up is wrong |
@@ -26,7 +27,7 @@ from airflow.sdk import DAG, dag
 from iru_servicenow import tasks
 from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import PLAN, PROBLEMS, REPORT, link
-from iru_servicenow.wiring import alarms, common, load_tasks, params, reads
+from iru_servicenow.wiring import alarms, common, load_tasks, params, shaped_apps
 
 from include.inventory.mapping import load_mapping
 from include.inventory.settings import Settings
@@ -52,8 +53,7 @@ def build(settings: Settings) -> DAG:
         """Extract, shape, plan, load each feed, settle."""
         has_sam_pro = tasks.require_sam_pro(settings.pair, names)
         folder = tasks.prepare("apps", names, settings.pair)
-        pages = tasks.extract.override(**reads("apps", settings))(folder)
-        planned = link(tasks.plan(tasks.shape(pages)), PLAN)
+        planned = link(tasks.plan(shaped_apps(folder, settings)), PLAN)
         loads = load_tasks(feeds, planned, settings)
         settled = link(tasks.settle(folder, {feed: load.task_id for feed, load in loads.items()}), REPORT, PROBLEMS)
         has_sam_pro >> folder

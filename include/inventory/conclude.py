@@ -68,7 +68,7 @@ def stopped_at(run: Run) -> tuple[str, str]:
         if told.get("stopped_by") or failure:
             return stage, failure or f"stopped by {', '.join(told['stopped_by'])}."
         if not told:
-            return stage, "it did not come to its end (killed, or not started)."
+            return stage, run.folder.failure_of_part(stage) or "it did not come to its end (killed, or not started)."
     return "", ""
 
 
@@ -81,7 +81,7 @@ def _unfinished_loads(run: Run, feeds: Mapping[str, FeedReport], loads: Loads) -
     for name, feed in feeds.items():
         ended = name in loads and loads[name].get("ended", True)
         if not ended and any(feed.details["planned"].values()):
-            words.append(f"load.{name}: {run.folder.failure_of_load(name) or 'it did not come to its end.'}")
+            words.append(f"load.{name}: {run.folder.failure_of_part(f'load-{name}') or 'it did not come to its end.'}")
     return " ".join(words)
 
 

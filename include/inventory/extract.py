@@ -78,8 +78,8 @@ def extract(
     interrupted a moment ago goes on where it was: to the fleet that is a slow walk. RunUnsafe when Iru's hourly quota
     is too small.
     """
-    counts = {name: _count(client, name) for name in SOURCES[source] if name != "devices"}
-    chosen = _choose(client, source, counts) if method == "auto" else method
+    counts = {name: count_rows(client, name) for name in SOURCES[source] if name != "devices"}
+    chosen = choose(client, source, counts) if method == "auto" else method
     predicted = require_quota(client.quota, source, counts, method=chosen, lifted=IRU_QUOTA in lift_guards)
     counts, go_on = _begin(folder, source, chosen, counts)
     stored = {name: _store(client, name, folder.pages(name), chosen, fields, go_on=go_on) for name in SOURCES[source]}
@@ -93,7 +93,7 @@ def extract(
     return Extracted(found, predicted)
 
 
-def _choose(client: IruClient, source: SourceName, counts: Mapping[str, int | None]) -> ExtractMethod:
+def choose(client: IruClient, source: SourceName, counts: Mapping[str, int | None]) -> ExtractMethod:
     """Choose how Prism is read, by its own counts, before the first page is asked for."""
     if source == "devices":
         return "pages"  # a device's row of Prism is a page's three hundredth, and /devices has no export
@@ -150,12 +150,18 @@ def _store(
 ) -> Stored:
     if name == "devices":
         return store_walk(folder, client.iter_devices, go_on=go_on, by_offset=True)
-    if method == "export":
-        try:
-            return store_walk(folder, lambda _: iter_export(client, name, fields=_prism_keys(fields)))
-        except (ExportUnusable, WalkBroken) as error:
-            log.warning("Reading %s page by page, because its export is of no use: %s", name, error)
+    if method == "export" and (exported := read_by_export(client, name, folder, fields)):
+        return exported
     return store_walk(folder, lambda mark: iter_prism(client, name, mark), go_on=go_on and method == "pages")
+
+
+def read_by_export(client: IruClient, name: str, folder: StoragePath, fields: Names[str]) -> Stored | None:
+    """Write the rows of a category's CSV export as pages; None, with a warning, where it is of no use."""
+    try:
+        return store_walk(folder, lambda _: iter_export(client, name, fields=_prism_keys(fields)))
+    except (ExportUnusable, WalkBroken) as error:
+        log.warning("Reading %s page by page, because its export is of no use: %s", name, error)
+        return None
 
 
 def _prism_keys(fields: Names[str]) -> set[str]:
@@ -164,7 +170,7 @@ def _prism_keys(fields: Names[str]) -> set[str]:
 
 
 def _collection(client: IruClient, name: str, stored: Stored, before: int | None) -> Collection:
-    after = _count(client, name) if before is not None else None
+    after = count_rows(client, name) if before is not None else None
     # The fleet may change under the walk: only rows that were there before and after it have to be in the pages.
     expected = min(before, after) if before is not None and after is not None else None
     return Collection(rows=stored.rows, pages=stored.pages, expected=expected)
@@ -182,7 +188,7 @@ def _sweep(client: IruClient, folder: StoragePath, stored: Mapping[str, Stored],
     )
 
 
-def _count(client: IruClient, name: str) -> int | None:
+def count_rows(client: IruClient, name: str) -> int | None:
     """Ask Prism for its own count; None where the tenant does not answer, or not exactly."""
     try:
         count, exact = client.count_prism(name)

@@ -19,6 +19,7 @@ from include.inventory.mapping import FeedMapping, SourceName
 from include.inventory.page_files import iter_files, iter_pages
 from include.inventory.run_folder import RunFolder
 from include.inventory.source_fields import PRISM_PREFIX
+from include.storage import StoragePath
 from include.texts import to_arrow, to_series
 
 Record = dict[str, Any]
@@ -142,10 +143,16 @@ def _user(user: Any) -> Record:
 
 def _apps(folder: RunFolder, fields: list[str]) -> Iterator[Columns]:
     wanted = tuple(name for name in dict.fromkeys([*fields, *_APP_IDENTITY_OF]) if name != _APP_IDENTITY)
-    for body in iter_files(folder.pages("apps")):
+    for body in (body for pages in app_folders(folder) for body in iter_files(pages)):
         columns = dict(zip(wanted, _decode(body, wanted), strict=True))
         columns[_APP_IDENTITY] = list(map(_identity, *(columns[name] for name in _APP_IDENTITY_OF)))
         yield [columns[name] for name in fields]
+
+
+def app_folders(folder: RunFolder) -> list[StoragePath]:
+    """Return where the pages of apps are: in one folder, or in one for each share of the extract."""
+    shares = int(folder.told_by("extract").get("shares", 0))
+    return [folder.pages(f"apps-{number}") for number in range(shares)] or [folder.pages("apps")]
 
 
 def _identity(bundle_id: Any, name: Any) -> Any:

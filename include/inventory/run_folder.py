@@ -121,12 +121,12 @@ class RunFolder:
         """Return why a stage ended early, as far as it could still tell; "" where it told nothing."""
         return str(self.told_by(f"{stage}{_FAILED}").get("message", ""))
 
-    def failure_of_load(self, feed: str) -> str:
-        """Return why the load of a feed ended early, or one of its partitions; "" where it told nothing."""
+    def failure_of_part(self, stage: str) -> str:
+        """Return why a stage ended early, or one of its partitions; "" where it told nothing."""
         failed = f"{_FAILED}{_NOTE}"
         names = (path.name.removesuffix(failed) for path in list_files(self._stages, failed))
-        loads = (name for name in names if name == f"load-{feed}" or name.startswith(f"load-{feed}-"))
-        return next(filter(None, map(self.failure_of, loads)), "")
+        parts = (name for name in names if name == stage or name.startswith(f"{stage}-"))
+        return next(filter(None, map(self.failure_of, parts)), "")
 
     @property
     def _stages(self) -> StoragePath:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from include.inventory.extract import INCOMPLETE_EXTRACT, Collection, extract, require_complete
+from include.inventory.extract_shares import extract_share, join_shares
 from include.inventory.feed_plan import FeedPlan
 from include.inventory.guards import GUARDS, Finding, enforce
 from include.inventory.guards import to_json as guards_to_json
@@ -49,16 +50,45 @@ def run_extract(run: Run, client: IruClient) -> None:
         lift_guards=lifted,
         method=run.rules.apps_extract if run.source == "apps" else "pages",
     )
+    quota = {"predicted": found.predicted} | (asdict(client.quota) if client.quota else {})
+    _note_extract(run, found.collections, {"quota": quota, **costs_of({"iru": client.requests})})
+
+
+def run_extract_share(run: Run, client: IruClient, number: int) -> None:
+    """Fetch one of the run's shares of the apps; what all of them are is judged before they are shaped."""
+    told = extract_share(
+        client,
+        run.folder,
+        (number, run.partitions),
+        fields=source_fields(run.mapping, run.source),
+        lift_guards=GUARDS if not run.stops else run.params.lift_guards,
+        method=run.rules.apps_extract,
+    )
+    run.folder.note(f"extract-{number}", told | costs_of({"iru": client.requests}))
+
+
+def is_shared(run: Run) -> bool:
+    """Say whether a run's extract is divided among its partitions."""
+    return run.source == "apps" and run.partitions > 1
+
+
+def join_extract(run: Run) -> None:
+    """Note what the shares of an extract are together; RunUnsafe when that is not whole, unless the guard is lifted."""
+    shares = [run.folder.told_by(f"extract-{number}") for number in range(run.partitions)]
+    costs = {what: {"iru": sum(share[what]["iru"] for share in shares)} for what in ("requests", "retries", "waited_s")}
+    _note_extract(run, {"apps": join_shares(shares)}, {"shares": len(shares), **costs})
+
+
+def _note_extract(run: Run, collections: Mapping[str, Collection], told: Mapping[str, Any]) -> None:
+    lifted = GUARDS if not run.stops else run.params.lift_guards
     findings = [
         Finding(INCOMPLETE_EXTRACT, f"{name}: {one.rows} rows arrived, Iru counts {one.expected}")
-        for name, one in found.collections.items()
+        for name, one in collections.items()
         if not one.complete
     ]
-    collections = {name: asdict(collection) for name, collection in found.collections.items()}
-    quota = {"predicted": found.predicted} | (asdict(client.quota) if client.quota else {})
-    cost = costs_of({"iru": client.requests})
-    run.folder.note("extract", {"collections": collections, "quota": quota, **cost, **_guards(run, findings)})
-    require_complete(found.collections, lifted=INCOMPLETE_EXTRACT in lifted)
+    as_json = {name: asdict(collection) for name, collection in collections.items()}
+    run.folder.note("extract", {"collections": as_json, **told, **_guards(run, findings)})
+    require_complete(collections, lifted=INCOMPLETE_EXTRACT in lifted)
 
 
 def run_shape(run: Run) -> None:

@@ -95,6 +95,17 @@ class IruClient:
             yield page
             offset += len(page)
 
+    def blueprint_ids(self) -> list[str]:
+        """Return the ids of all blueprints. Source: Iru Endpoint API, "List blueprints" (count, next, results)."""
+        found: dict[str, None] = {}
+        while True:
+            body = self.get("blueprints", limit=self.settings.page_rows, offset=len(found))
+            rows = _rows(body.get("results") if isinstance(body, dict) else None, "GET /blueprints")
+            ids = [str(row["id"]) for row in rows if is_device_id(row.get("id")) and row["id"] not in found]
+            if not ids:
+                return list(found)
+            found |= dict.fromkeys(ids)
+
     def fetch_device(self, device_id: str) -> dict[str, Any] | None:
         """Return one device as ``GET /devices`` lists it; None only on a 404, the proof that it is gone.
 

@@ -16,16 +16,22 @@ from include.iru.walk import Bookmark, Walk, WalkBroken
 
 
 def iter_prism(
-    client: IruClient, category: str, bookmark: Bookmark | None = None, *, only: Mapping[str, Any] | None = None
+    client: IruClient,
+    category: str,
+    bookmark: Bookmark | None = None,
+    *,
+    only: Mapping[str, Any] | None = None,
+    blueprints: Sequence[str] = (),
 ) -> Iterator[Sequence[Row]]:
     """Yield the pages of ``GET /prism/<category>`` until the category ends; with a ``bookmark`` those after its cursor.
 
-    ``only`` is Prism's own filter, operators by key. Source: Iru Endpoint API, "Prism, Filters".
+    ``only`` is Prism's own filter, operators by key; ``blueprints`` are ids, empty means all. Source: Iru Endpoint API,
+    "Prism, Filters".
 
     Raises WalkBroken when a cursor has expired: what came before does not fit to what a new walk yields.
     AnswerUnusable when a page has not the documented envelope, or a page or cursor keeps being repeated.
     """
-    pages = _Pages(client, category, only=only)
+    pages = _Pages(client, category, only=only, blueprints=blueprints)
     mark = bookmark or Bookmark()
     for kept in mark.kept if mark.cursor else ():
         pages.walk.keep(kept)
@@ -53,9 +59,18 @@ def fetch_sample(client: IruClient, category: str) -> Row:
 class _Pages:
     """Asks for one page, each checked against all before it."""
 
-    def __init__(self, client: IruClient, category: str, limit: int = 0, only: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        client: IruClient,
+        category: str,
+        limit: int = 0,
+        *,
+        only: Mapping[str, Any] | None = None,
+        blueprints: Sequence[str] = (),
+    ) -> None:
         self._client = client
         self._filter = {"filter": json.dumps(only)} if only else {}
+        self._filter |= {"blueprint_ids": ",".join(blueprints)} if blueprints else {}
         self._path = f"prism/{category}"
         self.limit = limit or client.settings.page_rows
         self.walk = Walk(f"GET /{self._path}")

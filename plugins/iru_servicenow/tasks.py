@@ -19,7 +19,7 @@ from include.inventory.run import Run, Services
 from include.inventory.run_folder import RunFolder
 from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
-from include.inventory.stages import run_extract, run_plan, run_shape
+from include.inventory.stages import is_shared, join_extract, run_extract, run_extract_share, run_plan, run_shape
 from include.inventory.under_way import UnderWay
 from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
 from iru_servicenow.assets import inventory, tell_inventory
@@ -102,10 +102,21 @@ def extract(folder_uri: str, **context: Any) -> str:
     return folder_uri
 
 
+@task(task_display_name="Extract a share from Iru", execution_timeout=timedelta(hours=2))
+def extract_share(folder_uri: str, partition: int) -> None:
+    """Fetch the apps of the blueprints that fall to one partition."""
+    with under_way(folder_uri, f"extract-{partition}", is_part=True) as run:
+        run_extract_share(run, iru_hook(settings_of(run)).get_conn(), partition)
+
+
 @task(task_display_name="Shape and validate", execution_timeout=timedelta(hours=1))
-def shape(folder_uri: str) -> str:
-    """Validate the rows and turn them into staging frames."""
+def shape(folder_uri: str, **context: Any) -> str:
+    """Validate the rows and turn them into staging frames; shares of an extract are judged together before."""
     with under_way(folder_uri, "shape") as run:
+        if is_shared(run):
+            join_extract(run)
+            collections = run.folder.told_by("extract")["collections"]
+            tell_inventory(context, inventory(run.source, settings_of(run)), collections)
         run_shape(run)
     return folder_uri
 

@@ -11,6 +11,7 @@ from include.inventory.guards import GUARDS
 from include.inventory.mapping import Feed, SourceName
 from include.inventory.params import DEVICE_FAMILIES, FAMILY_ALIASES, MISSING_POLICIES, MODES
 from include.inventory.settings import IRU_POOL, SERVICENOW_POOL, Settings
+from iru_servicenow import tasks
 from iru_servicenow.assets import alias, inventory, table
 from iru_servicenow.notify import deadlines, notifiers
 from iru_servicenow.operators.feed_load import FeedLoadOperator
@@ -89,6 +90,19 @@ def params(feeds: Iterable[str], settings: Settings, *, devices: bool) -> dict[s
 def reads(source: SourceName, settings: Settings) -> dict[str, Any]:
     """Return what the task has for itself that asks Iru: its pool, and the asset of what it reads."""
     return {"pool": settings.named(IRU_POOL), "outlets": [inventory(source, settings)]}
+
+
+def shaped_apps(folder: Any, settings: Settings) -> Any:
+    """Return the run's folder once all apps are shaped: fetched by one task, or by one for each partition."""
+    asks = reads("apps", settings)
+    if settings.partitions == 1:
+        pages: Any = tasks.extract.override(**asks)(folder)
+        return tasks.shape(pages)
+    numbers = list(range(settings.partitions))
+    shares = tasks.extract_share.override(pool=asks["pool"]).partial(folder_uri=folder).expand(partition=numbers)
+    shaped = tasks.shape.override(outlets=asks["outlets"])(folder)
+    shares >> shaped
+    return shaped
 
 
 def alarms(settings: Settings) -> dict[str, Any]:

@@ -84,3 +84,20 @@ def test_a_schedule_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     dags = DagBag(str(ROOT / "dags")).dags
     assert dags["iru_devices"].schedule is None
     assert dags["iru_apps"].schedule == "30 3 * * *"
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_the_number_of_tasks_is_constant(monkeypatch: pytest.MonkeyPatch, partitions: int) -> None:
+    """A run has at most eight tasks, and each partition adds instances of them, never tasks."""
+    monkeypatch.setenv("IRU_SERVICENOW_PARTITIONS", str(partitions))
+    bag = DagBag(str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    for dag_id in ("iru_devices", "iru_apps"):
+        dag = bag.dags[dag_id]
+        mapped = {task.task_id for task in dag.tasks if task.is_mapped}
+        assert len(dag.tasks) <= 8
+        loads = {task.task_id for task in dag.tasks if task.task_id.startswith("load.")}
+        shares = {"extract_share"} if dag_id == "iru_apps" else set()
+        assert mapped == ((loads | shares) if partitions > 1 else set())
+        assert {"plan"} <= dag.get_task("settle").get_flat_relative_ids(upstream=True)
+        DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
