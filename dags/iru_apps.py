@@ -10,7 +10,7 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 | `require_sam_pro` | asks whether the instance has SAM Pro; without it, the run is skipped | ServiceNow is down |
 | `prepare` | checks params, mapping and connections | the message names what to correct, or a run that is under way |
 | `extract` | fetches Prism `apps` and Prism's own count | Iru is down, or the extract is not whole: run it again |
-| `extract_share` | in its place with `IRU_SERVICENOW_PARTITIONS`: each fetches some blueprints | as `extract`; clear that one |
+| `extract_share` | in its place where the work is divided: some blueprints each | as `extract`; clear that instance |
 | `shape` | validates and reshapes the rows, keeps rejects with reasons | a defect: keep the run's folder |
 | `plan` | compares with the ledger, asks the guards, holds apps without a computer | the message says how to go on |
 | `load.apps` | sends what changed and reads every row's verdict | ServiceNow is down, or the set-up is wrong |
