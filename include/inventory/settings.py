@@ -21,6 +21,9 @@ EXTRACT_METHODS: tuple[ExtractChoice, ...] = ("auto", "pages", "export")
 MAX_ATTEMPTS = 5
 """After so many refusals in a row a row is parked."""
 
+CHUNK_ROWS = 500
+"""Rows of a request and its import set, unless it would become too large."""
+
 RETRY_DELAY_S = 30
 """A failed task is tried again after so many seconds; each further time after twice as many."""
 
@@ -52,6 +55,7 @@ class Settings:
     max_attempts: int = MAX_ATTEMPTS
     apps_extract: ExtractChoice = "auto"
     partitions: int = 1
+    chunk_rows: int = CHUNK_ROWS
     retry_delay_s: int = RETRY_DELAY_S
     reconcile_schedule: str | None = "0 4 * * 0"
     retention: Retention = field(default_factory=Retention)
@@ -94,6 +98,7 @@ class Settings:
             max_attempts=_whole(values, "MAX_ATTEMPTS", MAX_ATTEMPTS, least=1),
             apps_extract=_extract_method(values.get("APPS_EXTRACT", "") or "auto"),
             partitions=_whole(values, "PARTITIONS", 1, least=1),
+            chunk_rows=_whole(values, "CHUNK_ROWS", CHUNK_ROWS, least=1),
             retry_delay_s=_whole(values, "RETRY_DELAY_S", RETRY_DELAY_S, least=1),
             reconcile_schedule=read_schedule(
                 values.get("RECONCILE_SCHEDULE", "0 4 * * 0"), setting=f"{PREFIX}RECONCILE_SCHEDULE"
@@ -146,7 +151,7 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
-    "APPS_EXTRACT", "PARTITIONS", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS",
+    "APPS_EXTRACT", "PARTITIONS", "CHUNK_ROWS", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE", "KEEP_FILES_DAYS",
     "KEEP_REPORTS_DAYS", "KEEP_REMOVED_DAYS", "NOTIFY", "DEADLINE_MIN", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}

@@ -147,6 +147,7 @@ def _load_arguments(feed: Feed, frames: Mapping[str, XComArg], settings: Setting
         "key_columns": list(feed.key),
         "column_labels": feed.labels,
         "may_be_cut": sorted(feed.may_be_cut),
+        "chunk_rows": settings.chunk_rows,
         "servicenow_conn_id": settings.servicenow_conn_id,
         "deferrable": True,
         "target": table(feed, settings),

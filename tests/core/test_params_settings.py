@@ -101,12 +101,12 @@ def test_settings_are_read_from_the_environment():
         "STORAGE": "s3://bucket/x", "LEDGER": "postgresql+psycopg2://h/d", "MAPPING": "/etc/ours.toml",
         "DEVICES_SCHEDULE": "None", "APPS_SCHEDULE": " ", "MISSING_DEVICES": "report",
         "GUARDS": "many_changes=off", "MAX_ATTEMPTS": "3", "APPS_EXTRACT": "export",
-        "PARTITIONS": "4", "RETRY_DELAY_S": "5",
+        "PARTITIONS": "4", "CHUNK_ROWS": "2700", "RETRY_DELAY_S": "5",
     }  # fmt: skip
     settings = Settings.of_pair(environment={f"IRU_SERVICENOW_{name}": value for name, value in names.items()})
     assert settings == Settings(
         "s3://bucket/x", "postgresql+psycopg2://h/d", Path("/etc/ours.toml"), None, None, "report",
-        GuardLimits(many_changes=None), 3, "export", 4, 5,
+        GuardLimits(many_changes=None), 3, "export", 4, 2700, 5,
     )  # fmt: skip
 
 
