@@ -77,7 +77,8 @@ def main() -> int:
 
 def _warm_up() -> None:
     """Let pandera import what it imports at its first use: that costs a second, once, whatever the number of rows."""
-    failures(staging_model(load_mapping().feeds["mdm"]), pd.DataFrame())
+    feed = load_mapping().feeds["mdm"]
+    failures(staging_model(feed), pd.DataFrame({name: ["x"] for name in feed.column_names}, dtype="str"))
 
 
 def _run(asked: argparse.Namespace) -> Run:

@@ -25,7 +25,7 @@ from include.texts import to_arrow, to_series
 Record = dict[str, Any]
 Columns = list[list[Any]]
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 30_000
 """Rows that are shaped at a time, a file of pages more or less."""
 
 TAGS = "tag_names"

@@ -12,7 +12,7 @@ from include.errors import CountsDisagree
 from include.inventory.ledger import Entry, Ledger
 from include.inventory.mapping import Feed
 from include.loading.verdicts import IGNORED_BY_SCRIPT
-from include.texts import is_among, values_of
+from include.texts import is_among, is_text, values_of
 
 COUNTS = (
     "extracted", "filtered", "rejected", "unchanged", "inserted", "updated", "processed", "ignored", "skipped", "error",
@@ -109,8 +109,10 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
         str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in known.to_dict("records")
     }
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    names = ["_key", "_device", "_hash", "_payload", "_action", "_released", "outcome", "message", "import_set"]
-    for values in answered[[*names, "_confirmed", "_hangs"]].itertuples(index=False, name=None):
+    notes = ("_key", "_device", "_hash", "_payload", "_action", "_released")
+    names = (*notes, "outcome", "message", "import_set", "_confirmed", "_hangs")
+    cells = [values_of(answered[name]) if is_text(answered[name]) else answered[name].tolist() for name in names]
+    for values in zip(*cells, strict=True):
         key, device, row_hash, payload, action, released, outcome, message, import_set, confirmed, hangs = values
         last = before.get(key)
         yield Entry(
@@ -126,7 +128,7 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
             tried_at=now,
             confirmed_at=now if confirmed else _or_none(last, "confirmed_at"),
             tried_hash=row_hash,
-            device=device if isinstance(device, str) else None,
+            device=device,
         )
 
 

@@ -463,11 +463,11 @@ def test_pages_of_an_earlier_try_are_not_read_again(scripted, tmp_path):
     tenant = Tenant(apps=[app(1)])
     flow = scripted(tenant, Taker())
     folder = RunFolder(tmp_path / "again")
-    leftover = folder.pages("apps") / "pages-000007.json.zst"
+    leftover = folder.pages("apps") / "pages-000007-3.json.zst"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"old")
     extract(flow.iru(), "apps", folder)
-    assert [path.name for path in folder.pages("apps").iterdir()] == ["pages-000000.json.zst"]
+    assert [path.name[:12] for path in folder.pages("apps").iterdir()] == ["pages-000000"]
 
 
 def test_rows_that_shrink_while_they_are_read_are_no_incomplete_extract(scripted, tmp_path):
