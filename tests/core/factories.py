@@ -8,7 +8,7 @@ import pandas as pd
 
 from include.inventory.ledger import Ledger, Pair
 from include.inventory.mapping import load_mapping
-from include.inventory.page_files import append_page
+from include.inventory.page_files import append_page, clear_pages
 from include.inventory.params import RunParams
 from include.inventory.plan import with_payloads
 from include.inventory.read_sources import iter_source
@@ -89,6 +89,7 @@ class Shaped:
 def keep_pages(folder: RunFolder, **collections: list[Record]) -> None:
     """Write pages as the extract stage leaves them."""
     for name, rows in collections.items():
+        clear_pages(folder.pages(name))
         append_page(folder.pages(name), 0, rows)
 
 
