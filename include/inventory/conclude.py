@@ -13,6 +13,7 @@ from include.inventory.report_page import report_page
 from include.inventory.run import Run
 from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed
 from include.loading.receipts import Receipts
+from include.memory import return_freed_memory
 from include.storage import read_frame, write_bytes, write_json
 
 _SERVICES = ("iru", "servicenow")
@@ -115,6 +116,7 @@ def _settle(
     run: Run, feed: Feed, ledger: Ledger, settling: tuple[str, Collection[str]], *, sends: bool
 ) -> tuple[Counted, int]:
     """Return what became of the rows to send, part by part, and how many of them the source lists."""
+    return_freed_memory()
     run_id, newer_runs = settling
     dangling = dangling_in(run, feed, ledger) if sends else None
     listed, settled = 0, Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0)

@@ -24,6 +24,7 @@ from include.inventory.shape import shape_batch
 from include.inventory.shaper import Shaper, buckets_for
 from include.inventory.targeted import extract_devices
 from include.iru.client import IruClient
+from include.memory import return_freed_memory
 from include.storage import write_frame
 
 __all__ = ["Run", "Services", "run_extract", "run_plan", "run_shape"]
@@ -93,6 +94,7 @@ def _note_extract(run: Run, collections: Mapping[str, Collection], told: Mapping
 
 def run_shape(run: Run) -> None:
     """Validate and reshape the extracted pages into staging rows of each feed, some thousand rows at a time."""
+    return_freed_memory()
     buckets = buckets_for(_extracted_rows(run), partitions=run.partitions)
     shapers = [(feed, Shaper(run.folder, feed, buckets=buckets)) for feed in run.feeds]
     outdated = listed_again(run.folder, run.source)
@@ -119,6 +121,7 @@ def run_plan(run: Run, services: Services, *, in_flight: Mapping[str, Mapping[st
     ``in_flight`` tells by feed and key why rows wait that an earlier run sent. Raises RunUnsafe, once all is written,
     when guards strike that are not lifted.
     """
+    return_freed_memory()
     findings: list[Finding] = []
     for feed in run.feeds:
         findings += _plan_feed(run, feed, services, (in_flight or {}).get(feed.name, {}))

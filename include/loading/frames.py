@@ -8,6 +8,7 @@ from include.errors import SetupWrong
 from include.loading.load import LoadResult, load_frame
 from include.loading.spec import LoadSpec
 from include.loading.transforms import TransformPending, Waiting
+from include.memory import return_freed_memory
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, list_files
 
@@ -41,6 +42,7 @@ def load_frames(
     The first file proves the set-up for all. Those between it and the last are sent without waiting for their
     transforms, which are asked about in the end: ServiceNow transforms the ones while it takes the others.
     """
+    return_freed_memory()
     rows, outcomes = 0, Counter[str]()
     impatient, pending = replace(spec, transform_timeout_s=0.0), list[StoragePath]()
 

@@ -12,6 +12,7 @@ PIPELINE = (
     "errors",
     "privacy",
     "texts",
+    "memory",
     "storage",
     "web",
     "iru",
