@@ -25,7 +25,7 @@ PARTS: Mapping[str, Part] = {
     "load": Part(load.measure, load.table, plots.plot_load),
     "extract": Part(extract.measure, extract.table),
     "leverage": Part(leverage.measure, leverage.table),
-    "client": Part(client.measure, client.table),
+    "client": Part(client.measure, client.table, plots.plot_client),
     "orchestration": Part(orchestration.measure, orchestration.table),
     "freshness": Part(freshness.measure, freshness.table),
     "chaos": Part(chaos.measure, chaos.table, in_set=False),

@@ -46,3 +46,28 @@ def _draw_others(axes: Any, profiles: list[Mapping[str, Any]]) -> None:
     axes.set(title="how many times faster than others, a row", yscale="log", ylim=(1, 2000))
     axes.set_xticks([n + 0.28 for n in range(len(profiles))], [profile["name"] for profile in profiles])
     axes.legend(loc="upper left", ncols=len(names))
+
+
+def plot_client(measured: Mapping[str, Any], file: Path = HERE / "client.svg") -> Path:
+    """Draw part "client": how the night's time and the peak of memory grow with the number of rows."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "client", "font.size": 9, "svg.fonttype": "none"})
+    from matplotlib import pyplot as plt
+
+    sizes = list(measured["sizes"].values())
+    rows = [size["rows"] for size in sizes]
+    figure, (time, memory) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    time.loglog(rows, [size["nightly_wall_s"] for size in sizes], "o-", label="measured")
+    linear = [sizes[0]["nightly_wall_s"] * count / rows[0] for count in rows]
+    time.loglog(rows, linear, "--", color="grey", label="linear from the first")
+    time.set(title="a night in which nothing changed", xlabel="app rows", ylabel="seconds")
+    time.legend()
+    memory.semilogx(rows, [size["peak_mb"] for size in sizes], "o-", label="first load")
+    memory.semilogx(rows, [size["nightly_peak_mb"] for size in sizes], "s-", label="unchanged night")
+    memory.set(title="peak of memory", xlabel="app rows", ylabel="MB", ylim=(0, None))
+    memory.legend(loc="lower right")
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+    return file

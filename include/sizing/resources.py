@@ -1,26 +1,32 @@
 """What our own side takes: bytes kept, memory of a task, partitions, workers and pools.
 
-The figures per row were measured with this project on the sandbox (500 and 2,500 devices with 40 applications each,
-all stages in one process); deploy/SIZING.md says how. Memory is that of a run that holds its frames whole: an
-upper bound for a pipeline that streams.
+Figures of memory were measured with ``make bench PART=client``, of files with the project on the sandbox (500 and 2,500
+devices with 40 applications each); deploy/SIZING.md says how.
 """
 
 import math
 from dataclasses import dataclass
 
-from include.sizing.model import Fleet, Server
+from include.sizing.limits import chunk_rows_for
+from include.sizing.model import Fleet, Server, load_bound_s
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
-TASK_BASE_BYTES = 215 * MIB
+TASK_BASE_BYTES = 180 * MIB
 """A task before its first row: Python, pandas, pandera."""
 
-TASK_ROW_BYTES = 4_330
-"""What each row of a first load adds to the peak of a task; an unchanged night takes two thirds of it."""
+TASK_ROWS_AT_ONCE = 60_000
+"""Rows that a task works on at a time, whatever the size of the fleet."""
 
-TASK_LIMIT_BYTES = 4 * GIB
-"""What a task may take; a partition is made so that it does not need more."""
+TASK_ROW_BYTES = 4_000
+"""What each row that is worked on adds to the peak of a task."""
+
+TASK_KEY_BYTES = 50
+"""What each row of the fleet adds: hashes of keys, digests of devices."""
+
+LONGEST_LOAD_S = 3600.0
+"""How long the load of one partition may take: half of what its task may, so that faults have room."""
 
 LEDGER_ROW_BYTES = 700
 """One row of the ledger with its index in PostgreSQL; 640 in SQLite."""
@@ -70,12 +76,12 @@ class Resources:
 
 def resources_for(fleet: Fleet, server: Server) -> Resources:
     """Return what a fleet needs on our side, with the default schedules and retention."""
-    partitions = partitions_for(fleet.app_rows)
+    partitions = partitions_for(fleet, server)
     iru_pool, servicenow_pool = 2, servicenow_pool_for(server)
     at_once = min(2 * partitions, iru_pool + servicenow_pool)
     return Resources(
         partitions=partitions,
-        task_bytes=task_bytes(math.ceil(fleet.app_rows / partitions)),
+        task_bytes=task_bytes(fleet.app_rows),
         workers=max(1, math.ceil(at_once / TASKS_PER_WORKER)),
         iru_pool=iru_pool,
         servicenow_pool=servicenow_pool,
@@ -85,13 +91,14 @@ def resources_for(fleet: Fleet, server: Server) -> Resources:
 
 
 def task_bytes(rows: int) -> int:
-    """Return the peak memory of a task that holds so many rows."""
-    return TASK_BASE_BYTES + rows * TASK_ROW_BYTES
+    """Return the peak memory of a task of a fleet with so many rows."""
+    return TASK_BASE_BYTES + min(rows, TASK_ROWS_AT_ONCE) * TASK_ROW_BYTES + rows * TASK_KEY_BYTES
 
 
-def partitions_for(rows: int, *, limit_bytes: int = TASK_LIMIT_BYTES) -> int:
-    """Return into how many parts rows are split so that no task needs more than a limit."""
-    return max(1, math.ceil(rows * TASK_ROW_BYTES / (limit_bytes - TASK_BASE_BYTES)))
+def partitions_for(fleet: Fleet, server: Server) -> int:
+    """Return among how many tasks the first load is divided so that each ends in time."""
+    seconds = load_bound_s(fleet.app_rows, server, chunk_rows=chunk_rows_for(fleet, server))
+    return max(1, math.ceil(seconds / LONGEST_LOAD_S))
 
 
 def servicenow_pool_for(server: Server) -> int:

@@ -28,7 +28,7 @@ DEVICES = (1_000, 10_000, 100_000, 1_000_000)
 NIGHT_SHARE = 0.02
 """The share of a fleet that changes in a night; an assumption."""
 
-QUOTA_SHARE = 0.25
+SMALL_SHARE = 0.02
 """The share of an hour's quota that an extract by pages may take before the export is the better way."""
 
 Cell = Callable[[Fleet], str]
@@ -67,8 +67,8 @@ def sheet(fleets: Sequence[Fleet], *, server: Server = SLOW) -> list[Part]:
 
 
 def extract_way(fleet: Fleet) -> str:
-    """Return how applications are read best: by pages while those fit a quarter of the hourly quota."""
-    return "pages" if requests_by_pages(fleet).total <= QUOTA_SHARE * QUOTA_PER_HOUR else "export"
+    """Return how applications are read where the pipeline chooses: by pages up to a small share of the hourly quota."""
+    return "pages" if requests_by_pages(fleet).apps <= SMALL_SHARE * QUOTA_PER_HOUR else "export"
 
 
 def _rows() -> dict[str, Cell]:
@@ -86,7 +86,7 @@ def _iru() -> dict[str, Cell]:
         "hours of quota by export": lambda fleet: in_hours(requests_by_export(fleet).quota_hours),
         f"requests, {NIGHT_SHARE:.0%} changed": lambda fleet: in_count(requests_of_delta(fleet, NIGHT_SHARE).total),
         "requests, one per device": lambda fleet: in_count(requests_per_device(fleet).total),
-        "`IRU_SERVICENOW_APPS_EXTRACT`": lambda fleet: f"`{extract_way(fleet)}`",
+        "applications are read by": lambda fleet: f"`{extract_way(fleet)}`",
     }
 
 
@@ -98,7 +98,7 @@ def _servicenow(server: Server) -> dict[str, Cell]:
         return servicenow_requests(fleet, server, chunk_rows=chunk_rows_for(fleet, server), share=share)
 
     return {
-        "rows a request": lambda fleet: in_count(chunk_rows_for(fleet, server)),
+        "`IRU_SERVICENOW_CHUNK_ROWS`": lambda fleet: in_count(chunk_rows_for(fleet, server)),
         "… at most": lambda _: in_count(most_chunk_rows(server)),
         "import sets, first load": lambda fleet: in_count(writes(fleet)),
         f"import sets, {NIGHT_SHARE:.0%} changed": lambda fleet: in_count(writes(fleet, NIGHT_SHARE)),
@@ -121,7 +121,7 @@ def _times(speed: Server, server: Server) -> dict[str, Cell]:
 
 def _resources(server: Server) -> dict[str, Cell]:
     return {
-        "partitions of applications": lambda fleet: in_count(resources_for(fleet, server).partitions),
+        "`IRU_SERVICENOW_PARTITIONS`": lambda fleet: in_count(resources_for(fleet, server).partitions),
         "memory of a task at most": lambda fleet: in_bytes(resources_for(fleet, server).task_bytes),
         f"workers of {TASKS_PER_WORKER} tasks": lambda fleet: in_count(resources_for(fleet, server).workers),
         "memory of a worker": lambda fleet: in_bytes(resources_for(fleet, server).worker_bytes),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.iru.quota import PAGE_ROWS as PIPELINE_PAGE_ROWS
+from include.iru.quota import choose_method
 from include.loading.spec import LoadSpec
 from include.sizing.limits import (
     BODY_LIMIT_BYTES,
@@ -35,12 +36,11 @@ from include.sizing.model import (
     servicenow_writes,
 )
 from include.sizing.resources import (
-    TASK_LIMIT_BYTES,
+    LONGEST_LOAD_S,
     TASK_REQUESTS,
     partitions_for,
     resources_for,
     servicenow_pool_for,
-    task_bytes,
 )
 from include.sizing.sheet import DEVICES, extract_way, sheet
 from include.sizing.show import as_markdown
@@ -132,11 +132,12 @@ def test_recommended_requests_stay_within_the_documented_limits(fleet, server):
 
 
 @given(fleet=FLEETS)
-def test_a_partition_fits_the_memory_of_a_task(fleet):
-    """Rows are split so that no task needs more than its limit, and not into more parts than that takes."""
-    parts = partitions_for(fleet.app_rows)
-    assert task_bytes(fleet.app_rows // parts) <= TASK_LIMIT_BYTES
-    assert parts == 1 or task_bytes(fleet.app_rows // (parts - 1)) > TASK_LIMIT_BYTES
+def test_a_partition_is_loaded_in_time(fleet):
+    """The first load is divided so that each task ends in time, and not into more parts than that takes."""
+    parts = partitions_for(fleet, SLOW)
+    seconds = load_bound_s(fleet.app_rows, SLOW, chunk_rows=chunk_rows_for(fleet, SLOW))
+    assert seconds / parts <= LONGEST_LOAD_S
+    assert parts == 1 or seconds / (parts - 1) > LONGEST_LOAD_S
 
 
 def test_the_pools_grow_with_the_slots_of_the_server():
@@ -146,8 +147,9 @@ def test_the_pools_grow_with_the_slots_of_the_server():
 
 
 def test_big_fleets_are_read_by_export():
-    """Pages are the way while they fit a quarter of Iru's hourly quota: 10,000 devices do, 15,000 do not."""
-    assert [extract_way(Fleet(devices)) for devices in (1_000, 10_000, 15_000)] == ["pages", "pages", "export"]
+    """The table says what the pipeline chooses: pages up to a fiftieth of Iru's hourly quota."""
+    for devices in (1, 900, 1_100, 10_000, 1_000_000):
+        assert extract_way(Fleet(devices)) == choose_method({"apps": Fleet(devices).app_rows}, None)
 
 
 def test_the_pick_up_at_worst_counts_two_import_sets_a_node_and_minute():
