@@ -168,3 +168,13 @@ def test_an_entrys_content_is_in_no_error(tmp_path):
     with pytest.raises(sa.exc.IntegrityError) as caught:
         ledger(tmp_path).write("apps", [replace(ENTRY, payload="ann@example.com", verdict=None)])
     assert "ann@example.com" not in str(caught.value)
+
+
+def test_a_file_that_forgot_much_becomes_smaller(tmp_path):
+    """Space that removed rows took is given back to the disk."""
+    book, old = ledger(tmp_path), "2024-01-01 00:00:00"
+    gone = [replace(ENTRY, key=f"{n}", active=False, confirmed_at=old, payload="x" * 500) for n in range(2000)]
+    book.write("apps", [replace(entry, attempts=0) for entry in gone])
+    size = (tmp_path / "ledger.sqlite").stat().st_size
+    assert book.prune(removed_before="2025-01-01 00:00:00") == 2000
+    assert (tmp_path / "ledger.sqlite").stat().st_size < size / 4
