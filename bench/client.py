@@ -17,7 +17,7 @@ from bench.app_pages import fetch_templates
 from include.iru.client import IruClient, IruSettings
 from include.local.sandbox import running_sandbox
 
-SIZES = {"60k": (1_000, 60), "600k": (10_000, 60), "5M": (50_000, 100)}
+SIZES = {"60k": (1_000, 60), "600k": (10_000, 60), "2M": (20_000, 100), "5M": (50_000, 100)}
 """Devices and apps of each, by the number of rows."""
 
 CPU_US_A_ROW, MEMORY_RATIO, MEMORY_MB, NIGHTLY_S = 12.0, 1.3, 600.0, 300.0
