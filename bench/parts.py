@@ -18,7 +18,7 @@ class Part:
     table: Callable[[Results], Iterable[str]]
     plot: Callable[[Results], object] | None = None
     in_set: bool = True
-    """It runs when no part is named; the whole set takes less than 20 minutes."""
+    """It runs when no part is named."""
 
 
 PARTS: Mapping[str, Part] = {

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection as Names
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from include.errors import AnswerUnusable, RunUnsafe, SetupWrong
 from include.inventory.mapping import SourceName
@@ -152,13 +153,15 @@ def _store(
         return store_walk(folder, client.iter_devices, go_on=go_on, by_offset=True)
     if method == "export" and (exported := read_by_export(client, name, folder, fields)):
         return exported
-    return store_walk(folder, lambda mark: iter_prism(client, name, mark), go_on=go_on and method == "pages")
+    on = go_on and method == "pages"
+    return store_walk(folder, lambda mark: iter_prism(client, name, mark), go_on=on, names_devices=name != "apps")
 
 
 def read_by_export(client: IruClient, name: str, folder: StoragePath, fields: Names[str]) -> Stored | None:
     """Write the rows of a category's CSV export as pages; None, with a warning, where it is of no use."""
     try:
-        return store_walk(folder, lambda _: iter_export(client, name, fields=_prism_keys(fields)))
+        walk = partial(iter_export, client, name, fields=_prism_keys(fields))
+        return store_walk(folder, lambda _: walk(), names_devices=name != "apps")
     except (ExportUnusable, WalkBroken) as error:
         log.warning("Reading %s page by page, because its export is of no use: %s", name, error)
         return None
