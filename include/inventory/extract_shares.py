@@ -20,6 +20,7 @@ from include.inventory.run_folder import RunFolder
 from include.iru.client import IruClient
 from include.iru.prism import iter_prism
 from include.iru.quota import ExtractChoice
+from include.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def extract_share(
     chosen = choose(client, "apps", {"apps": before}) if method == "auto" else method
     rows = None if before is None else math.ceil(before / of)
     require_quota(client.quota, "apps", {"apps": rows}, method=chosen, lifted=IRU_QUOTA in lift_guards)
-    stored = _store(client, pages, share, fields) if chosen == "pages" else _export(client, pages, share, fields)
+    stored = _store(client, pages, share) if chosen == "pages" else _export(client, pages, share, fields)
     log.info("Share %d of %d: %d rows of apps in %d pages.", number + 1, of, stored.rows, stored.pages)
     return {"rows": stored.rows, "pages": stored.pages, "counts": [before, count_rows(client, "apps")]}
 
@@ -61,7 +62,7 @@ def share_of(blueprint_id: str, of: int) -> int:
     return crc32(blueprint_id.casefold().encode()) % of
 
 
-def _store(client: IruClient, pages: Any, share: tuple[int, int], fields: Names[str]) -> Stored:
+def _store(client: IruClient, pages: StoragePath, share: tuple[int, int]) -> Stored:
     number, of = share
     ours = [each for each in client.blueprint_ids() if share_of(each, of) == number]
 
@@ -72,7 +73,7 @@ def _store(client: IruClient, pages: Any, share: tuple[int, int], fields: Names[
     return store_walk(pages, walk, names_devices=False)
 
 
-def _export(client: IruClient, pages: Any, share: tuple[int, int], fields: Names[str]) -> Stored:
+def _export(client: IruClient, pages: StoragePath, share: tuple[int, int], fields: Names[str]) -> Stored:
     if share[0]:
         clear_pages(pages)
         return Stored()

@@ -20,7 +20,7 @@ from include.inventory.listed import iter_listed
 from include.inventory.mapping import Feed
 from include.inventory.missing import Missing
 from include.inventory.parts import Collected
-from include.inventory.plan import ACTIONS, Plan, Waits, make_plan
+from include.inventory.plan import ACTIONS, Plan, Waits, active_keys, make_plan
 from include.inventory.references import clear_unknown
 from include.inventory.run import Run, Services
 from include.servicenow.dictionary import StagingColumns, read_staging_columns, require_columns
@@ -134,7 +134,7 @@ class FeedPlan:
         self._to_send.write(self._parts, to_send)
         self._parts += 1
         self._actions.update(values_of(to_send["_action"]))
-        active = set(values_of(known.loc[known["active"] & known["row_hash"].notna(), "key"]))
+        active = set(active_keys(known))
         self._counts["new"] += int((~is_among(to_send.loc[to_send["_row"] >= 0, "_key"], active)).sum())
 
     def _judged(self) -> FeedCounts:

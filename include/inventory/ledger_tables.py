@@ -90,6 +90,11 @@ def to_frame(rows: Iterable[Iterable[object]]) -> pd.DataFrame:
     return frame.astype(texts | {"active": "bool"})
 
 
+def is_held(known: pd.DataFrame) -> pd.Series:
+    """Say of each entry whether ServiceNow holds its row as active."""
+    return known["active"] & known["row_hash"].notna()
+
+
 def device_digest(rows: Iterable[tuple[str, str]]) -> str:
     """Return 32 hex digits over a device's keys and row hashes, in whatever order they come."""
     lines = "\n".join(sorted(f"{key}:{row_hash}" for key, row_hash in rows))

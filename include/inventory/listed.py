@@ -9,10 +9,10 @@ import pandas as pd
 
 from include.inventory.bulk_write import batched
 from include.inventory.ledger import Ledger
-from include.inventory.ledger_tables import device_digest
+from include.inventory.ledger_tables import device_digest, is_held
 from include.inventory.mapping import Feed
 from include.inventory.parts import Buckets
-from include.inventory.plan import with_payloads
+from include.inventory.plan import active_keys, with_payloads
 from include.inventory.run_folder import RunFolder
 from include.texts import is_among, values_of
 
@@ -55,7 +55,7 @@ class _ByKey:
 
     def listed(self, rows: pd.DataFrame, others: pd.DataFrame) -> Listed:
         known = self._ledger.read_keys(self._feed.name, {*values_of(rows["_key"]), *values_of(others["_key"])})
-        return Listed(rows, known, unchanged=0, active=int(_held(known).sum()), gone=[])
+        return Listed(rows, known, unchanged=0, active=int(is_held(known).sum()), gone=[])
 
     def not_listed(self) -> Iterator[Listed]:
         return iter(())
@@ -80,7 +80,7 @@ class _ByDevice:
             self._left.pop(device, None)
         seen = {*values_of(differing["_key"]), *values_of(others["_key"])}
         known = self._known(devices, seen, differing)
-        held, is_seen = _held(known), is_among(known["key"], seen)
+        held, is_seen = is_held(known), is_among(known["key"], seen)
         unchanged = len(rows) - len(differing)
         gone = known.loc[held & ~is_seen, "key"].tolist()
         return Listed(differing, known, unchanged, unchanged + int((held & is_seen).sum()), gone)
@@ -90,9 +90,9 @@ class _ByDevice:
         nothing = self._nothing if self._nothing is not None else pd.DataFrame()
         for some in batched(self._left, _DEVICES_AT_A_TIME):
             known = self._ledger.read_devices(self._feed.name, some)
-            yield Listed(nothing, known, 0, 0, known.loc[_held(known), "key"].tolist())
+            yield Listed(nothing, known, 0, 0, active_keys(known))
         if len(self._deviceless):
-            yield Listed(nothing, self._deviceless, 0, 0, self._deviceless.loc[_held(self._deviceless), "key"].tolist())
+            yield Listed(nothing, self._deviceless, 0, 0, active_keys(self._deviceless))
 
     def _unchanged(self, rows: pd.DataFrame, others: pd.DataFrame) -> set[str]:
         """Return the devices all of whose listed rows are as ServiceNow holds them, and that have no others."""
@@ -119,7 +119,3 @@ class _ByDevice:
         told = {key: of_key[key] for key in adopted["key"] if isinstance(of_key.get(key), str)}
         self._ledger.assign(self._feed.name, told)
         return pd.concat([known, adopted], ignore_index=True) if len(adopted) else known
-
-
-def _held(known: pd.DataFrame) -> pd.Series:
-    return known["active"] & known["row_hash"].notna()

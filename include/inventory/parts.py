@@ -125,9 +125,9 @@ class Buckets:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def read(self, bucket: int, columns: list[str] | None = None) -> pd.DataFrame:
+    def read(self, bucket: int) -> pd.DataFrame:
         """Return the rows of a bucket, in the order of the parts."""
-        tables = [file.read_row_group(bucket, columns=columns) for file in self._files]
+        tables = [file.read_row_group(bucket) for file in self._files]
         rows: pd.DataFrame = pa.concat_tables(tables).to_pandas(ignore_metadata=True, types_mapper=_types)
         return rows
 

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import pandas as pd
 
 from include.inventory.cells import CLEARS, canonical
+from include.inventory.ledger_tables import is_held
 from include.inventory.mapping import Feed
 from include.inventory.parking import ParkingRule, Refusal, refusals, to_frame
 from include.texts import constant_series, digests, is_among, json_rows, text_series, to_series, values_of
@@ -144,7 +145,7 @@ def row_hash(payload: Payload) -> str:
 
 def active_keys(known: pd.DataFrame) -> list[str]:
     """Return the keys that ServiceNow holds as active rows."""
-    return [str(key) for key in known.loc[known["active"] & known["row_hash"].notna(), "key"]]
+    return values_of(known.loc[is_held(known), "key"])
 
 
 def _planned(rows: pd.DataFrame, entries: pd.DataFrame) -> Iterator[_Planned]:

@@ -6,6 +6,7 @@ Nothing is sent here. What is still being transformed stays in flight: its rows 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from include.errors import RetryLater
@@ -65,12 +66,14 @@ def has_open(run: Run) -> bool:
 def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRun) -> InFlight:
     """Take the verdicts of what one run had sent into the ledger, and return what is still in flight."""
     in_flight: InFlight = {}
+    newer_runs = registry.newer_than(known.run_id)
     for feed in earlier.feeds:
-        waiting = [
-            key
-            for path in earlier.folder.to_send(feed.name).paths()
-            for key in _ask_part(known, earlier, feed, path, services=services, registry=registry)
-        ]
+        parts = earlier.folder.to_send(feed.name).paths()
+        dangling = dangling_in(earlier, feed, services.ledger) if parts else None
+        settle = partial(
+            settle_feed, services.ledger, feed, run_id=known.run_id, newer_runs=newer_runs, dangling=dangling
+        )
+        waiting = [key for path in parts for key in _ask_part(known, feed, path, services, settle=settle)]
         if waiting:
             why = f"what run {known.run_id} sent of it is not transformed yet"
             in_flight[feed.name] = dict.fromkeys(waiting, why)
@@ -78,17 +81,14 @@ def _ask(earlier: Run, services: Services, registry: RunRegistry, known: KnownRu
 
 
 def _ask_part(
-    known: KnownRun, earlier: Run, feed: Feed, path: StoragePath, *, services: Services, registry: RunRegistry
+    known: KnownRun, feed: Feed, path: StoragePath, services: Services, *, settle: Callable[..., object]
 ) -> list[str]:
-    """Take the verdicts of a part's rows into the ledger, and return the keys of those that are still in flight."""
+    """Let ``settle`` take in the verdicts of a part's rows, and return the keys of those that are still in flight."""
     receipts, spec = Receipts(path), spec_of(feed, services.loads)
     positions = ask_again(services.servicenow, spec, path) if receipts.has_open() else frozenset[int]()
     to_send, verdicts = read_frame(path), receipts.read_verdicts()
     if len(verdicts):
-        dangling, newer_runs = dangling_in(earlier, feed, services.ledger), registry.newer_than(known.run_id)
-        settle_feed(
-            services.ledger, feed, to_send, verdicts, run_id=known.run_id, newer_runs=newer_runs, dangling=dangling
-        )
+        settle(to_send, verdicts)
     log.info(
         "Run %s, feed %s: %d of %d rows have their verdict, %d are not transformed yet.",
         known.run_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.errors import RunUnsafe
 from include.inventory.extract import INCOMPLETE_EXTRACT, Collection, extract, require_complete
 from include.inventory.extract_shares import extract_share, join_shares
 from include.inventory.feed_plan import FeedPlan
@@ -76,6 +77,11 @@ def is_shared(run: Run) -> bool:
 def join_extract(run: Run) -> None:
     """Note what the shares of an extract are together; RunUnsafe when that is not whole, unless the guard is lifted."""
     shares = [run.folder.told_by(f"extract-{number}") for number in range(run.partitions)]
+    if not all(shares):
+        raise RunUnsafe(
+            f"Share {shares.index({}) + 1} of {len(shares)} of the extract has left nothing: IRU_SERVICENOW_PARTITIONS "
+            "has changed while the run was under way. Clear the tasks extract_share, and this one with them."
+        )
     costs = {what: {"iru": sum(share[what]["iru"] for share in shares)} for what in ("requests", "retries", "waited_s")}
     _note_extract(run, {"apps": join_shares(shares)}, {"shares": len(shares), **costs})
 
