@@ -12,6 +12,7 @@ from instance import TABLE, Instance, error, settings
 from scripted import Asked, Reply, Scripted, serving
 
 from include.errors import RetryLater, SetupWrong
+from include.loading.frames import load_frames
 from include.loading.load import LoadResult, load_frame
 from include.loading.receipts import Receipts
 from include.loading.spec import LoadSpec
@@ -551,3 +552,28 @@ def test_a_frame_without_rows_sends_nothing(tmp_path):
     with serving(Instance()) as server:
         assert load(server, frame(tmp_path, 0)).rows == 0
         assert inserts(server) == []
+
+
+def test_files_of_a_frame_are_sent_while_those_before_are_transformed(tmp_path):
+    """The first file proves the set-up, the middle ones wait for nothing, and in the end every row has its verdict."""
+    clock, moments = Clock(), list[float]()
+
+    def note(asked: Asked) -> None:
+        if asked.path == INSERT:
+            moments.append(clock.now_s)
+
+    paths = []
+    for number in range(4):
+        (tmp_path / f"{number}").mkdir()
+        paths.append(frame(tmp_path / f"{number}", 60))
+    with serving(Instance(polls_until_done=4, hook=note)) as server:
+        client = ServiceNowClient(settings(server.url), retry=RetryPolicy(sleep=clock.sleep, attempts=3))
+        spec = LoadSpec(table=TABLE, key_columns=("u_key",), chunk_rows=30)
+        result = load_frames(client, spec, paths, waiting=clock.waiting)
+        sent = inserts(server)
+    assert (result.rows, result.outcomes["inserted"]) == (240, 240)
+    assert sum(map(len, sent)) == 240
+    assert len([records for records in sent if len(records) < 20]) == 1  # one canary for all
+    of_the_middle = moments[-6:-2]
+    assert len(set(of_the_middle)) == 1
+    assert all(len(verdicts(path)) == 60 for path in paths)
