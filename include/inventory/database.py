@@ -52,7 +52,13 @@ def open_database(url: str, *, wait_s: float = WAIT_S) -> sa.Engine:
         engine = sa.create_engine(parsed, connect_args=_connect_args(parsed, wait_s), hide_parameters=True)
         with storage_failures(only_known=is_sqlite):
             migrate(engine)
-    except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
+    except ImportError as error:
+        raise SetupWrong(
+            f"The ledger's database needs a driver that is not installed ({error.name}). PostgreSQL is reached by "
+            "psycopg, whatever driver IRU_SERVICENOW_LEDGER names: pip install 'psycopg[binary]'. "
+            f"It is now {_without_password(url)}."
+        ) from error
+    except (sa.exc.SQLAlchemyError, OSError) as error:
         raise SetupWrong(
             f"The ledger's database cannot be opened ({type(error).__name__}). Check IRU_SERVICENOW_LEDGER "
             f"(now {_without_password(url)})."

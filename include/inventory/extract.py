@@ -98,12 +98,15 @@ def choose(client: IruClient, source: SourceName, counts: Mapping[str, int | Non
     """Choose how Prism is read, by its own counts, before the first page is asked for."""
     if source == "devices":
         return "pages"  # a device's row of Prism is a page's three hundredth, and /devices has no export
+    if None in counts.values():
+        log.info("Prism is read by pages: how many rows it has cannot be told.")
+        return "pages"
     chosen = choose_method(counts, client.quota)
     told = {way: predict_requests(counts, method=way) for way in ("pages", "export")}
     log.info(
         "Prism is read by %s: %s rows take about %s requests as pages, %s as an export.",
         "its CSV export" if chosen == "export" else "pages",
-        ", ".join("an unknown number of" if n is None else f"{n:,}" for n in counts.values()),
+        ", ".join(f"{n:,}" for n in counts.values()),
         told["pages"],
         told["export"],
     )

@@ -39,6 +39,7 @@ class FeedPlan:
         self._removes = removes
         self._to_send = run.folder.to_send(feed.name)
         self._parts = 0
+        self._nothing = pd.DataFrame()
         folder = run.folder
         self._changes, self._held = Collected(folder.changes(feed.name)), Collected(folder.held(feed.name))
         self._parked, self._too_long = Collected(folder.parked(feed.name)), Collected(folder.too_long(feed.name))
@@ -52,6 +53,7 @@ class FeedPlan:
         """Compare all listed rows with the ledger; ``shortcut`` passes over devices whose digest has not changed."""
         ledger, name = self._services.ledger, self._feed.name
         for listed in iter_listed(self._run.folder, self._feed, ledger, shortcut=shortcut):
+            self._nothing = listed.rows.iloc[:0]
             gone = listed.gone if self._run.carries_everything else []
             self._counts["unchanged"] += listed.unchanged
             self._counts["listed_active"] += listed.active
@@ -82,12 +84,6 @@ class FeedPlan:
             rows = self._run.folder.rows(self._feed.name)
             findings = check_key(self._feed, rows.read, self._services.servicenow)
         return self._told(missing), judge_feed(self._feed.name, self._judged(), self._run.rules.limits) + findings
-
-    @cached_property
-    def _nothing(self) -> pd.DataFrame:
-        rows = next(self._run.folder.rows(self._feed.name).frames()).iloc[:0]
-        texts = pd.Series(dtype="str")
-        return rows.assign(_payload=texts, _hash=texts)
 
     @cached_property
     def _columns(self) -> StagingColumns | None:

@@ -7,13 +7,13 @@ any other is of objects: JSON's scalars, None where a field is absent, ``Unusabl
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
 from typing import Any
 
 import msgspec
 import pandas as pd
 import pyarrow as pa
 
+from include.inventory.bulk_write import batched
 from include.inventory.cells import Unusable, scalar
 from include.inventory.mapping import FeedMapping, SourceName
 from include.inventory.page_files import iter_files, iter_pages
@@ -109,8 +109,7 @@ def _is_usable(text: str) -> bool:
 
 
 def _devices(folder: RunFolder, fields: list[str]) -> Iterator[Columns]:
-    records = _device_records(folder, fields)
-    while some := list(islice(records, BATCH_ROWS)):
+    for some in batched(_device_records(folder, fields), BATCH_ROWS):
         yield [[record.get(name) for record in some] for name in fields]
 
 

@@ -8,11 +8,10 @@ from itertools import groupby
 from typing import overload
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.errors import SetupWrong
-from include.texts import json_rows
+from include.texts import is_text, json_rows, to_arrow
 
 Record = dict[str, str]
 
@@ -43,7 +42,7 @@ class LazyRecords(Sequence[Record]):
     def __init__(self, frame: pd.DataFrame, columns: Sequence[str]) -> None:
         self._frame = frame[list(columns)]
         self._columns = columns
-        self._cells = [pa.array(frame[column], from_pandas=True) for column in columns]
+        self._cells = [to_arrow(frame[column]) for column in columns]
         self._blocks: dict[int, list[Record]] = {}
         lengths = [pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False) for cells in self._cells]
         names = sum(len(column.encode()) + 6 for column in columns)
@@ -136,6 +135,6 @@ class Picked(Sequence[Record]):
 
 def records_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Record]:
     """Return a frame's rows as records; SetupWrong, at once, where a column holds anything else than text."""
-    if all(isinstance(frame[column].dtype, pd.StringDtype) for column in columns):
+    if all(is_text(frame[column]) for column in columns):
         return LazyRecords(frame, columns)
     return to_records(frame, columns)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from factories import PAIR, ledger
 from test_ledger import ENTRY
 
-from include.errors import StorageFailed
+from include.errors import SetupWrong, StorageFailed
 from include.inventory.ledger import Entry, Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +178,11 @@ def test_a_file_that_forgot_much_becomes_smaller(tmp_path):
     size = (tmp_path / "ledger.sqlite").stat().st_size
     assert book.prune(removed_before="2025-01-01 00:00:00") == 2000
     assert (tmp_path / "ledger.sqlite").stat().st_size < size / 4
+
+
+def test_a_driver_that_is_not_installed_is_named():
+    """Whoever has to install something is told what, and sees no password."""
+    with pytest.raises(
+        SetupWrong, match=r"not installed \(MySQLdb\).*psycopg\[binary\].*mysql://me:\*\*\*@host/ledger"
+    ):
+        Ledger("mysql://me:secret@host/ledger", PAIR)
