@@ -39,8 +39,20 @@ ROWS = sa.Table(
     sa.Column("confirmed_at", sa.String(19), comment="UTC; null when never"),
     sa.Column("tried_hash", sa.String(32), comment="of the payload of the last attempt; null in older entries"),
     sa.Column("device", sa.Text, comment="id of the device that the row belongs to; null where nobody has told yet"),
+    sa.Column("tried_payload", sa.Text, comment="JSON of the last attempt where it was not confirmed, else null"),
+    sa.Column("since", sa.String(19), comment="UTC; of the first attempt in a row without a confirmation, else null"),
     sa.Index("ledger_rows_of_device", "source", "target", "feed", "device"),
 )
+
+_UNCONFIRMED = ROWS.c.since.is_not(None)
+sa.Index(
+    "ledger_rows_unconfirmed", ROWS.c.source, ROWS.c.target, ROWS.c.feed, ROWS.c.since, ROWS.c.key,
+    sqlite_where=_UNCONFIRMED, postgresql_where=_UNCONFIRMED,
+)  # fmt: skip
+sa.Index(
+    "ledger_rows_refused", ROWS.c.source, ROWS.c.target, ROWS.c.feed, ROWS.c.verdict, ROWS.c.since, ROWS.c.key,
+    sqlite_where=_UNCONFIRMED, postgresql_where=_UNCONFIRMED,
+)  # fmt: skip
 
 DEVICES = sa.Table(
     "ledger_devices",
@@ -78,6 +90,8 @@ class Entry:
     confirmed_at: str | None
     tried_hash: str | None = None
     device: str | None = None
+    tried_payload: str | None = None
+    since: str | None = None
 
 
 COLUMNS = tuple(Entry.__dataclass_fields__)
@@ -86,7 +100,9 @@ COLUMNS = tuple(Entry.__dataclass_fields__)
 def to_frame(rows: Iterable[Iterable[object]]) -> pd.DataFrame:
     """Return entries as a frame, one row each, with the columns of ``Entry``."""
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(COLUMNS))
-    texts = dict.fromkeys(("key", "row_hash", "payload", "run_id", "tried_hash", "device"), "str")
+    texts = dict.fromkeys(
+        ("key", "row_hash", "payload", "run_id", "tried_hash", "device", "tried_payload", "since"), "str"
+    )
     return frame.astype(texts | {"active": "bool"})
 
 

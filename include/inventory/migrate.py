@@ -11,7 +11,7 @@ from include.errors import SetupWrong
 
 log = logging.getLogger(__name__)
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test holds it against the folder."""
 
 VERSION_TABLE = "iru_servicenow_version"

@@ -129,6 +129,8 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
             confirmed_at=now if confirmed else _or_none(last, "confirmed_at"),
             tried_hash=row_hash,
             device=device,
+            tried_payload=None if confirmed else payload,
+            since=None if confirmed else _or_none(last, "since") or now,
         )
 
 

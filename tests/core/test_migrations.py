@@ -16,6 +16,7 @@ from include.inventory.database import open_database
 from include.inventory.ledger_tables import metadata
 from include.inventory.run_parts import PARTS
 from include.inventory.run_registry import _runs
+from include.inventory.sync_tables import metadata as sync_metadata
 
 
 def test_the_newest_migration_is_the_one_that_is_asked_for():
@@ -29,7 +30,7 @@ def test_the_migrations_make_the_tables_that_the_code_writes(tmp_path):
     """What the migrations leave and what the code declares have the same tables, columns, keys and indexes."""
     engine = open_database(f"sqlite:///{tmp_path}/ledger.sqlite")
     declared = sa.MetaData()
-    for table in (*metadata.tables.values(), STATE, DEVICES, PENDING, PARTS, _runs):
+    for table in (*metadata.tables.values(), *sync_metadata.tables.values(), STATE, DEVICES, PENDING, PARTS, _runs):
         table.to_metadata(declared)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": migrate.VERSION_TABLE})
