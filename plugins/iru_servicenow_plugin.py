@@ -1,4 +1,4 @@
-"""What Airflow loads at its start: the pages of runs, and the tasks' modules, once for all tasks.
+"""What Airflow loads at its start: the sync page, the pages of runs, and the tasks' modules, once for all tasks.
 
 Airflow imports its plugins in the scheduler before the LocalExecutor forks its workers, and in a Celery worker before
 it forks its pool; a task that inherits pandas saves about a second.
@@ -15,7 +15,7 @@ _Message = MutableMapping[str, Any]
 
 
 class Pages:
-    """The app of the runs' pages, made at its first request: workers and schedulers never need it."""
+    """The app of all pages, made at its first request: workers and schedulers never need it."""
 
     def __init__(self) -> None:
         self._app: Callable[..., Awaitable[None]] | None = None
@@ -44,11 +44,21 @@ class MakePools:
 
 
 class IruServiceNowPlugin(AirflowPlugin):
-    """Serves what runs leave for people, under ``/iru-servicenow``, and makes the pools that tasks run in."""
+    """Serves the sync page and what runs leave for people, under ``/iru-servicenow``; makes the pools of the tasks."""
 
     name = "iru_servicenow"
     fastapi_apps = [  # noqa: RUF012 - Airflow's own declaration, which is no ClassVar
-        {"app": Pages(), "url_prefix": "/iru-servicenow", "name": "Iru to ServiceNow: pages of runs"}
+        {"app": Pages(), "url_prefix": "/iru-servicenow", "name": "Iru to ServiceNow: sync page and pages of runs"}
+    ]
+    external_views = [  # noqa: RUF012 - as above
+        {
+            "name": "Iru → ServiceNow",
+            "href": "iru-servicenow/page/",  # without a slash before: Airflow may live below a path
+            "url_route": "iru-servicenow",
+            "destination": "nav",
+            "icon": "iru-servicenow/page/icon.svg",
+            "icon_dark_mode": "iru-servicenow/page/icon-dark.svg",
+        }
     ]
     listeners = [MakePools()]  # noqa: RUF012 - as above
     imported = iru_servicenow.tasks

@@ -9,6 +9,7 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Response
 
 from include.inventory.settings import storage_root
+from iru_servicenow import sync_files
 from iru_servicenow.storage import storage_path
 
 FILES = {
@@ -37,13 +38,14 @@ _RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,250}")
 
 
 def make_app() -> FastAPI:
-    """Return the app; every route needs the right to read the DAG that it names."""
-    app = FastAPI(title="Iru to ServiceNow: pages of runs", docs_url=None, redoc_url=None, openapi_url=None)
+    """Return the app: the sync page, and the runs' pages, which need the right to read the DAG that they name."""
+    app = FastAPI(title="Iru to ServiceNow", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/runs/{dag_id}/{run_id}/{name}", dependencies=[Depends(requires_access_dag("GET"))])
     def read(dag_id: str, run_id: str, name: str) -> Response:
         return _read(dag_id, run_id, name)
 
+    app.include_router(sync_files.router)
     return app
 
 

@@ -33,6 +33,7 @@ EDGES = [path for path in FILES if path.parts[len(ROOT.parts)] in ("plugins", "d
 HOMES = {
     "triggers": "airflow.triggers.base",
     "pages": "airflow.api_fastapi.core_api.security",
+    "sync_files": "airflow.api_fastapi.core_api.security",
     "pools": "airflow.models.pool",
     "iru_servicenow_plugin": "airflow.listeners",
     "lineage": "airflow.providers",
