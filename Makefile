@@ -26,7 +26,7 @@ if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi;
 env -u PYTHONPATH "$$python" include/local/setup.py $(1)
 endef
 
-.PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock
+.PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ sandbox: setup ## The sandbox of both APIs alone, until Ctrl-C [DEVICES=500 APPS
 
 bench: setup-dev ## Long runs and measurements, into bench/results.json [PART=chaos DEVICES=10000 SEEDS=10]
 	@"$(VENV_PYTHON)" -m bench $${PART:+--part "$$PART"} $${DEVICES:+--devices "$$DEVICES"} $${SEEDS:+--seeds "$$SEEDS"} $(ARGS)
+
+screenshots: setup-dev ## Pictures of the sync page for the README, from the demo's data (needs Chromium)
+	@"$(VENV_PYTHON)" -m include.local.screenshots $${DEVICES:+--devices "$$DEVICES"} $${APPS:+--apps-per-device "$$APPS"} $(ARGS)
 
 lint: setup-dev ## Style, format and types
 	@"$(VENV_PYTHON)" -m ruff check .
