@@ -105,6 +105,7 @@ def _say_where(airflow: LocalAirflow, sandbox: Sandbox, connections: Mapping[str
         "",
         f"Airflow      {airflow.url}",
         f"  sign in    {airflow.username} / {airflow.password}",
+        f"  sync page  {airflow.url}/plugin/iru-servicenow",
         f"  logs       {airflow.log_folder}",
         f"Iru          {sandbox.iru_url}  (sandbox)",
         f"ServiceNow   {sandbox.servicenow_url}  (sandbox)",
