@@ -20,7 +20,7 @@ from include.inventory.shape import Batch, rejected
 from include.storage import read_frame
 from include.texts import text_series
 
-BUCKET_ROWS = 60_000
+BUCKET_ROWS = 30_000
 """About how many rows are planned at a time."""
 
 _REPEATED = "an exact repetition of another row"
