@@ -6,7 +6,7 @@ Sources: SQLite, "UPSERT"; PostgreSQL, "Populating a Database".
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,6 +22,16 @@ def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
+class BeforeReplacing(Protocol):
+    """What is done with the rows that are about to be replaced, within the same transaction."""
+
+    def of_batch(self, connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> None:
+        """Do it where some rows are about to be written (SQLite)."""
+
+    def of_table(self, connection: sa.Connection, passing: str) -> None:
+        """Do it where the rows of a table of the transaction's own are about to be written (PostgreSQL)."""
+
+
 def write_rows(
     connection: sa.Connection,
     table: sa.Table,
@@ -29,27 +39,29 @@ def write_rows(
     rows: Iterable[Sequence[Any]],
     *,
     keep_if_null: Sequence[str] = (),
+    before: BeforeReplacing | None = None,
 ) -> None:
     """Insert rows, or replace those with the same primary key, within the connection's transaction.
 
     ``names`` are the columns in the order of the rows' values. A null in one of ``keep_if_null`` leaves what is there.
+    ``before`` sees to what is about to be replaced.
     """
     if connection.dialect.name == "postgresql":
-        _copy(connection, table, names, rows, keep_if_null)
+        passing = _copy(connection, table, names, rows)
+        if before:
+            before.of_table(connection, passing)
+        _take_over(connection, table, names, passing, keep_if_null)
         return
     values = ", ".join("?" for _ in names)
     statement = f"{_insert(table, names)} VALUES ({values}) {_replace(table, names, keep_if_null)}"
     for batch in batched(rows, _BATCH_ROWS):
+        if before:
+            before.of_batch(connection, batch)
         connection.exec_driver_sql(statement, [tuple(row) for row in batch])
 
 
-def _copy(
-    connection: sa.Connection,
-    table: sa.Table,
-    names: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    keep_if_null: Sequence[str],
-) -> None:
+def _copy(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Bring the rows into a table of the transaction's own, and return its name."""
     passing = f"passing_{table.name}"
     columns = ", ".join(map(_quoted, names))
     connection.exec_driver_sql(
@@ -59,6 +71,13 @@ def _copy(
     with cursor.copy(f"COPY {passing} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    return passing
+
+
+def _take_over(
+    connection: sa.Connection, table: sa.Table, names: Sequence[str], passing: str, keep_if_null: Sequence[str]
+) -> None:
+    columns = ", ".join(map(_quoted, names))
     # Rows of one key in one order: two writers never wait for each other's in turn.
     keys = ", ".join(_quoted(column.name) for column in table.primary_key)
     chosen = f"SELECT {columns} FROM {passing} ORDER BY {keys}"  # noqa: S608 - our own names

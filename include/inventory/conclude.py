@@ -11,10 +11,11 @@ from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
 from include.inventory.report_page import report_page
 from include.inventory.run import Run
-from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed
+from include.inventory.settle import COUNTS, Counted, require_balance, settle_feed, settle_unchanged
 from include.loading.receipts import Receipts
 from include.memory import return_freed_memory
 from include.storage import read_frame, write_bytes, write_json
+from include.texts import values_of
 
 _SERVICES = ("iru", "servicenow")
 _PLAN_MODE = "plan mode: nothing is sent"
@@ -109,7 +110,8 @@ def _feed_report(
         "held": planned["held"] + held,
     }
     held_because = planned["held_because"] | ({why_not or _NOT_SENT: held} if held else {})
-    return FeedReport(counts, reasons | {"held_because": held_because} | _details(planned, settled))
+    details = reasons | {"held_because": held_because} | _details(planned, settled)
+    return FeedReport(counts, details, settled.import_sets)
 
 
 def _settle(
@@ -119,6 +121,8 @@ def _settle(
     return_freed_memory()
     run_id, newer_runs = settling
     dangling = dangling_in(run, feed, ledger) if sends else None
+    planned, answered = run.folder.told_by(f"plan-{feed.name}"), list[str]()
+    orders = planned.get("orders", {})
     listed, settled = 0, Counted(dict.fromkeys(COUNTS, 0), {}, 0, 0)
     for path in run.folder.to_send(feed.name).paths():
         to_send = read_frame(path)
@@ -128,6 +132,12 @@ def _settle(
             settled += settle_feed(
                 ledger, feed, to_send, verdicts, run_id=run_id, newer_runs=newer_runs, dangling=dangling
             )
+            answered += values_of(to_send["_key"].iloc[verdicts["row"].tolist()]) if orders else ()
+    if sends:
+        as_held = planned.get("as_held", ())
+        if as_held and not newer_runs:
+            settle_unchanged(ledger, feed, as_held, run_id=run_id)
+        ledger.orders.carry_out([orders[key] for key in (*answered, *as_held) if key in orders], run_id)
     return settled, listed
 
 

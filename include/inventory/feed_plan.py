@@ -48,11 +48,17 @@ class FeedPlan:
         self._why_held: Counter[str] = Counter()
         self._cut: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
+        self._as_held: list[str] = []
 
     def compare(self, *, shortcut: bool) -> None:
-        """Compare all listed rows with the ledger; ``shortcut`` passes over devices whose digest has not changed."""
-        ledger, name = self._services.ledger, self._feed.name
-        for listed in iter_listed(self._run.folder, self._feed, ledger, shortcut=shortcut):
+        """Compare all listed rows with the ledger; ``shortcut`` passes over devices whose digest has not changed.
+
+        Devices of rows that somebody has ordered to be sent are looked into all the same.
+        """
+        ledger, name, waits = self._services.ledger, self._feed.name, self._waits
+        ordered = ledger.read_keys(name, waits.resend | waits.parking.ordered)
+        look_into = set(values_of(ordered["device"].dropna()))
+        for listed in iter_listed(self._run.folder, self._feed, ledger, shortcut=shortcut, look_into=look_into):
             self._nothing = listed.rows.iloc[:0]
             gone = listed.gone if self._run.carries_everything else []
             self._counts["unchanged"] += listed.unchanged
@@ -102,6 +108,7 @@ class FeedPlan:
         self._held.add(plan.held)
         self._parked.add(plan.parked)
         self._why_held.update(values_of(plan.held["reason"]))
+        self._as_held += plan.as_held
         self._counts["unchanged"] += plan.unchanged
         self._counts["updates"] += plan.count("update")
         self._counts["removals"] += plan.count("remove", "retire")
@@ -164,4 +171,5 @@ class FeedPlan:
             "cut_to_fit": dict(self._cut.most_common()),
             "not_in_servicenow": dict(self._unknown),
             "missing_devices": len(missing.reported),
+            "as_held": self._as_held,
         }

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from include.inventory.bulk_write import batched, write_rows
 from include.inventory.database import WAIT_S, open_database, storage_failures
+from include.inventory.history import KeepReplaced
 from include.inventory.ledger_tables import COLUMNS, DEVICES, MISSES, ROWS, Entry, Pair, device_digest, to_frame
+from include.inventory.orders import Orders
 
 __all__ = ["Entry", "Held", "Ledger", "Pair"]
 
@@ -36,6 +38,21 @@ class Ledger:
     def __init__(self, url: str, pair: Pair, *, wait_s: float = WAIT_S) -> None:
         self._pair = pair
         self._engine = open_database(url, wait_s=wait_s)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for those who keep something of the same pair beside the entries."""
+        return self._engine
+
+    @property
+    def pair(self) -> Pair:
+        """The pair whose entries these are."""
+        return self._pair
+
+    @property
+    def orders(self) -> Orders:
+        """What people have ordered for single rows of the pair."""
+        return Orders.on(self._engine, self._pair)
 
     def read(self, feed: str) -> pd.DataFrame:
         """Return all of a feed's entries, one row each, with the columns of ``Entry``."""
@@ -80,8 +97,11 @@ class Ledger:
             return connection.execute(any_row).first() is not None
 
     def write(self, feed: str, entries: Iterable[Entry]) -> None:
-        """Insert or replace entries, all or none of them; one that names no device keeps the one that it had."""
-        own = tuple(self._values_of(feed).values())
+        """Insert or replace entries, all or none of them; one that names no device keeps the one that it had.
+
+        A verdict of an earlier run that is replaced goes into the history.
+        """
+        own, names = tuple(self._values_of(feed).values()), (*self._values_of(feed), *COLUMNS)
         touched: set[str] = set()
         deviceless: list[str] = []
 
@@ -94,7 +114,8 @@ class Ledger:
                 yield (*own, *(getattr(entry, name) for name in COLUMNS))
 
         with storage_failures(), self._engine.begin() as connection:
-            write_rows(connection, ROWS, (*self._values_of(feed), *COLUMNS), values(), keep_if_null=("device",))
+            kept = KeepReplaced(own, names)
+            write_rows(connection, ROWS, names, values(), keep_if_null=("device",), before=kept)
             for some in batched(deviceless, _ASKED):
                 of = sa.select(ROWS.c.device).where(*self._of(feed), ROWS.c.key.in_(some), ROWS.c.device.is_not(None))
                 touched.update(connection.execute(of.distinct()).scalars())

@@ -1,6 +1,6 @@
 """Lay what the source lists beside what the ledger holds, bucket by bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -34,13 +34,15 @@ class Listed:
     gone: list[str]
 
 
-def iter_listed(folder: RunFolder, feed: Feed, ledger: Ledger, *, shortcut: bool) -> Iterator[Listed]:
+def iter_listed(
+    folder: RunFolder, feed: Feed, ledger: Ledger, *, shortcut: bool, look_into: Collection[str] = ()
+) -> Iterator[Listed]:
     """Yield all rows that the source lists, and after them what it does not list of devices that it lacks.
 
-    ``shortcut`` passes over devices whose digest is the ledger's. For a feed whose rows belong to no device ``gone``
-    stays empty: its keys are read by those that are listed.
+    ``shortcut`` passes over devices whose digest is the ledger's, but for those to ``look_into``. For a feed whose rows
+    belong to no device ``gone`` stays empty: its keys are read by those that are listed.
     """
-    compare = _ByDevice(feed, ledger, shortcut=shortcut) if feed.grouped else _ByKey(feed, ledger)
+    compare = _ByDevice(feed, ledger, shortcut, look_into) if feed.grouped else _ByKey(feed, ledger)
     with Buckets(folder.rows(feed.name)) as rows, Buckets(folder.also_seen(feed.name)) as others:
         for bucket in range(int(folder.told_by(f"shape-{feed.name}")["buckets"])):
             yield compare.listed(with_payloads(feed, rows.read(bucket)), others.read(bucket))
@@ -64,8 +66,9 @@ class _ByKey:
 class _ByDevice:
     """Compares device by device first."""
 
-    def __init__(self, feed: Feed, ledger: Ledger, *, shortcut: bool) -> None:
+    def __init__(self, feed: Feed, ledger: Ledger, shortcut: bool, look_into: Collection[str]) -> None:
         self._feed, self._ledger, self._shortcut = feed, ledger, shortcut
+        self._look_into = frozenset(look_into)
         self._devices = ledger.devices(feed.name)
         self._deviceless = ledger.read_deviceless(feed.name)
         self._left = dict.fromkeys(self._devices)
@@ -98,7 +101,7 @@ class _ByDevice:
         """Return the devices all of whose listed rows are as ServiceNow holds them, and that have no others."""
         cells = rows[["_device", "_key", "_hash"]].dropna().sort_values("_device")
         found = zip(*(values_of(cells[name]) for name in cells), strict=True)
-        elsewhere = set(values_of(others["_device"]))
+        elsewhere = {*values_of(others["_device"]), *self._look_into}
         return {
             device
             for device, group in groupby(found, key=itemgetter(0))

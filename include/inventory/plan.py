@@ -1,7 +1,7 @@
 """Compare a feed's staging rows with the ledger and decide what to send. Nothing here writes to ServiceNow."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -29,7 +29,8 @@ class Plan:
     ``_key``, ``_device``, ``_action``, ``_hash``, ``_payload`` (what the ledger keeps once ServiceNow confirms) and
     ``_released`` (it was parked, and its attempts begin anew). ``changes``: key, action, column, before, after, for
     rows that ServiceNow holds already. ``held``: row, reason, parked rows included. ``parked``: row, key, attempts,
-    verdict, message, parked removals included.
+    verdict, message, parked removals included. ``as_held`` are the keys of unchanged rows whose last attempt was not
+    confirmed: the source says again what ServiceNow holds.
     """
 
     to_send: pd.DataFrame
@@ -37,6 +38,7 @@ class Plan:
     held: pd.DataFrame
     unchanged: int
     parked: pd.DataFrame
+    as_held: tuple[str, ...] = ()
 
     def count(self, *actions: str) -> int:
         """Return the number of rows to send for some actions."""
@@ -48,11 +50,13 @@ class Waits:
     """What keeps rows from being sent now.
 
     ``in_flight``: why, by key, for rows that an earlier run sent and whose verdict is still to come. ``parking``: when
-    a row was refused too often. ``partner`` tells which rows must wait for another, by position, with the reason.
+    a row was refused too often, or parked by hand. ``resend``, which keeps nothing, are the keys of rows that go
+    although they have not changed. ``partner`` tells which rows must wait for another, by position, with the reason.
     """
 
     in_flight: Mapping[str, str] = field(default_factory=dict)
     parking: ParkingRule = field(default_factory=ParkingRule)
+    resend: frozenset[str] = frozenset()
     partner: Callable[[pd.DataFrame], Mapping[int, str]] | None = None
 
 
@@ -89,12 +93,13 @@ def make_plan(
     """
     waits = waits or Waits()
     hashes = pd.Series(known["row_hash"].array, index=pd.Index(known["key"]))
-    same = (rows["_key"].map(hashes) == rows["_hash"]) & ~is_among(rows["_key"], waits.in_flight)
+    told = waits.in_flight.keys() | waits.resend if waits.resend else waits.in_flight
+    same = (rows["_key"].map(hashes) == rows["_hash"]) & ~is_among(rows["_key"], told)
     differing = rows if full_resend else rows[~same]
-    is_new = ~is_among(differing["_key"], {*values_of(known["key"]), *waits.in_flight})
+    is_new = ~is_among(differing["_key"], {*values_of(known["key"]), *waits.in_flight, *waits.parking.by_hand})
     fresh = differing[is_new]
     entries = known.set_index("key")
-    planned = [*_planned(differing[~is_new], entries), *_removals(feed, removed_keys, entries)]
+    planned = [*_planned(differing[~is_new], entries), *_removals(feed, removed_keys, entries, waits.resend)]
     sendable, reasons, parked = _sort_out(planned, known, waits)
     reasons |= _partnerless(rows, [*fresh["_row"].tolist(), *(row.row for row in sendable)], waits)
     kept = [row for row in sendable if row.row not in reasons]
@@ -106,7 +111,13 @@ def make_plan(
         ),
         unchanged=len(rows) - len(differing),
         parked=to_frame(parked),
+        as_held=() if full_resend else _as_held(rows[same], known),
     )
+
+
+def _as_held(unchanged: pd.DataFrame, known: pd.DataFrame) -> tuple[str, ...]:
+    unconfirmed = set(values_of(known.loc[known["since"].notna(), "key"]))
+    return tuple(key for key in values_of(unchanged["_key"]) if key in unconfirmed) if unconfirmed else ()
 
 
 def _sort_out(
@@ -119,12 +130,11 @@ def _sort_out(
     parked: dict[str, tuple[int, Refusal]] = {}
     for row in differing:
         refusal = often.get(row.key)
-        is_parked = refusal is not None and refusal.tried_hash == row_hash(row.payload)
         if row.key in waits.in_flight:
             reasons[row.row] = waits.in_flight[row.key]
-        elif refusal is None or not is_parked:
+        elif refusal is None or not refusal.holds(row_hash(row.payload)):
             sendable.append(row)
-        elif waits.parking.releases(row.key, row.payload):
+        elif not refusal.by_hand and waits.parking.releases(row.key, row.payload):
             sendable.append(replace(row, released=True))
         else:
             reasons[row.row], parked[row.key] = refusal.reason, (row.row, refusal)
@@ -158,14 +168,14 @@ def _planned(rows: pd.DataFrame, entries: pd.DataFrame) -> Iterator[_Planned]:
         yield _Planned(row, key, _text(device), action, payload, before)
 
 
-def _removals(feed: Feed, keys: Sequence[str], entries: pd.DataFrame) -> Iterator[_Planned]:
+def _removals(feed: Feed, keys: Sequence[str], entries: pd.DataFrame, resend: Collection[str]) -> Iterator[_Planned]:
     """Yield the whole last row of every key with the removed values, but for those that ServiceNow has already."""
     action = "remove" if feed.source == "apps" else "retire"
     last = entries[["payload", "row_hash", "device"]].reindex(list(keys))
     for key, payload, before_hash, device in zip(keys, last["payload"], last["row_hash"], last["device"], strict=True):
         before = _parse(payload)
         after = before | dict(feed.removed_values)
-        if row_hash(after) != before_hash:
+        if key in resend or row_hash(after) != before_hash:
             yield _Planned(_NOT_LISTED, key, _text(device), action, after, before)
 
 

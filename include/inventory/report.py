@@ -27,10 +27,14 @@ _WITHOUT_CONTENT = ("planned", "filtered_because", "held_because", "cut_to_fit",
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """What became of one feed; ``counts`` has the names of ``COUNTS``, ``details`` whatever a person should see."""
+    """What became of one feed; ``counts`` has the names of ``COUNTS``, ``details`` whatever a person should see.
+
+    ``import_sets`` are the first ones into which its rows went.
+    """
 
     counts: Mapping[str, int]
     details: Mapping[str, Any] = field(default_factory=dict)
+    import_sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

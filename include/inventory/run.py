@@ -9,6 +9,7 @@ from typing import Any
 from include.inventory.guards import GuardLimits
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed, FeedMapping, SourceName
+from include.inventory.orders import PARK, RELEASE, RESEND, Ordered
 from include.inventory.params import RunParams
 from include.inventory.parking import ParkingRule
 from include.inventory.run_folder import RunFolder
@@ -67,10 +68,10 @@ class Run:
         """Say whether guards stop the run; one that only plans shows what they found instead."""
         return self.params.mode != "plan"
 
-    @property
-    def parking(self) -> ParkingRule:
-        """When a row that was refused again and again is not sent."""
-        return ParkingRule(self.rules.max_attempts, self.params.release_parked)
+    def parking(self, ordered: Ordered) -> ParkingRule:
+        """Return when a row that was refused again and again, or parked by hand, is not sent."""
+        to_send, by_hand = ordered.keys(RELEASE, RESEND), ordered.keys(PARK)
+        return ParkingRule(self.rules.max_attempts, self.params.release_parked, to_send, by_hand)
 
     def partner_of(self, feed: Feed) -> Feed | None:
         """Return the feed whose rows a feed's rows refer to, where this run sends both."""

@@ -19,6 +19,9 @@ COUNTS = (
     "removed", "held",
 )  # fmt: skip
 
+MAX_IMPORT_SETS = 50
+"""Of how many import sets a feed's counts tell the names."""
+
 _CONFIRMED = ("inserted", "updated", "processed")
 _NO_CHANGE = "no field values changed"
 _HANGS = "its computer was not taken; it goes again with it"
@@ -33,6 +36,7 @@ class Counted:
     refusals: dict[str, int]
     removals_refused: int
     not_sent: int
+    import_sets: tuple[str, ...] = ()
 
     def __add__(self, other: "Counted") -> "Counted":
         """Count two parts of a feed together."""
@@ -41,6 +45,7 @@ class Counted:
             dict((Counter(self.refusals) + Counter(other.refusals)).most_common()),
             self.removals_refused + other.removals_refused,
             self.not_sent + other.not_sent,
+            tuple(dict.fromkeys((*self.import_sets, *other.import_sets)))[:MAX_IMPORT_SETS],
         )
 
 
@@ -77,7 +82,22 @@ def settle_feed(
     refused = answered[~confirmed].assign(message=lambda rows: rows["message"].mask(rows["_hangs"], _HANGS))
     refusals = {str(message): int(n) for message, n in refused["message"].value_counts().items()}
     not_sent = int(sent["outcome"].isna().sum())
-    return Counted(counts, refusals, int((~listed & ~confirmed).sum()), not_sent)
+    sets = tuple(name for name in answered["import_set"].unique().tolist() if name)[:MAX_IMPORT_SETS]
+    return Counted(counts, refusals, int((~listed & ~confirmed).sum()), not_sent, sets)
+
+
+def settle_unchanged(ledger: Ledger, feed: Feed, keys: Collection[str], *, run_id: str) -> None:
+    """Note that the source says again what ServiceNow holds of rows whose last attempt was not confirmed.
+
+    ``keys`` are those that a plan found so; an entry that is confirmed by now stays.
+    """
+    known = ledger.read_keys(feed.name, keys)
+    back = known[known["since"].notna() & known["row_hash"].notna()]
+    cells = back.astype(object).where(back.notna(), None).to_dict("records")
+    told: dict[str, Any] = {"verdict": "unchanged", "message": "", "attempts": 0, "import_set": "", "run_id": run_id}
+    told |= {"tried_at": _now(), "tried_payload": None, "since": None}
+    entries = [{str(name): cell for name, cell in row.items()} for row in cells]
+    ledger.write(feed.name, [Entry(**(row | told | {"tried_hash": row["row_hash"]})) for row in entries])
 
 
 def require_balance(feed: str, counts: Mapping[str, int]) -> None:
@@ -108,7 +128,7 @@ def _entries(answered: pd.DataFrame, known: pd.DataFrame, run_id: str) -> Iterat
     before = {
         str(entry["key"]): {str(name): cell for name, cell in entry.items()} for entry in known.to_dict("records")
     }
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    now = _now()
     notes = ("_key", "_device", "_hash", "_payload", "_action", "_released")
     names = (*notes, "outcome", "message", "import_set", "_confirmed", "_hangs")
     cells = [values_of(answered[name]) if is_text(answered[name]) else answered[name].tolist() for name in names]
@@ -145,3 +165,7 @@ def _attempts(last: Mapping[str, Any] | None, row_hash: str, run_id: str) -> int
 def _or_none(last: Mapping[str, object] | None, name: str) -> str | None:
     value = last[name] if last else None
     return value if isinstance(value, str) else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

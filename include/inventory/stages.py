@@ -16,6 +16,7 @@ from include.inventory.guards import GUARDS, Finding, enforce
 from include.inventory.guards import to_json as guards_to_json
 from include.inventory.mapping import Feed
 from include.inventory.missing import Missing, find_missing
+from include.inventory.orders import RESEND, Ordered
 from include.inventory.partner import Partners
 from include.inventory.plan import Waits
 from include.inventory.plan_page import write_plan_page
@@ -27,6 +28,7 @@ from include.inventory.targeted import extract_devices
 from include.iru.client import IruClient
 from include.memory import return_freed_memory
 from include.storage import write_frame
+from include.texts import values_of
 
 __all__ = ["Run", "Services", "run_extract", "run_plan", "run_shape"]
 
@@ -146,14 +148,23 @@ def _plan_feed(run: Run, feed: Feed, services: Services, in_flight: Mapping[str,
     """Plan one feed, keep the plan in the run's folder, and return the guards that strike."""
     told = _why_nothing_is_gone(run, feed)
     missing = Missing() if told or feed.source == "apps" else _find_missing(run, feed, services)
-    waits = Waits(in_flight, run.parking, _partner(run, feed, services))
+    ordered = Ordered(services.ledger.orders.open_orders(feed.name))
+    resend = ordered.keys(RESEND)
+    waits = Waits(in_flight, run.parking(ordered), resend, _partner(run, feed, services))
     plan = FeedPlan(run, feed, services, waits, removes=feed.source == "apps" and not told)
     plan.compare(shortcut=not (in_flight or run.params.full_resend or run.params.release_parked))
-    plan.remove(missing.to_send)
+    plan.remove([*missing.to_send, *(() if told else _removed_again(run, feed, services, resend))])
     write_frame(run.folder.missing(feed.name).path(0), pd.DataFrame({"key": pd.Series(missing.reported, dtype="str")}))
     notes, findings = plan.finish(missing)
-    run.folder.note(f"plan-{feed.name}", notes)
+    run.folder.note(f"plan-{feed.name}", notes | {"orders": ordered.to_send})
     return findings
+
+
+def _removed_again(run: Run, feed: Feed, services: Services, resend: frozenset[str]) -> list[str]:
+    """Return the keys of rows that are removed already and whose removal somebody has ordered to be sent again."""
+    known = services.ledger.read_keys(feed.name, resend)
+    removed = set(values_of(known.loc[~known["active"] & known["row_hash"].notna(), "key"]))
+    return sorted(removed - run.seen_keys(feed.name)) if removed else []
 
 
 def _guards(run: Run, findings: list[Finding]) -> dict[str, Any]:
