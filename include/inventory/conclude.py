@@ -6,6 +6,7 @@ from typing import Any
 
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
+from include.inventory.not_sent import NotSent
 from include.inventory.partner import dangling_in
 from include.inventory.problems import write_problems
 from include.inventory.report import FeedReport, Report
@@ -44,7 +45,9 @@ def conclude(
     report = replace(report, failed=" ".join(filter(None, (lost, report.failed))))
     write_json(run.folder.report, report.to_json())
     write_bytes(run.folder.page("report"), report_page(report))
-    write_problems(run, sends=not _why_not_sent(run, stopped_at(run)[0]))
+    not_sent = NotSent(run)
+    write_problems(run, sends=not _why_not_sent(run, stopped_at(run)[0]), also=not_sent.take)
+    not_sent.write()
     for name, feed in report.feeds.items():
         require_balance(name, feed.counts)
     return report

@@ -127,9 +127,13 @@ class Buckets:
 
     def read(self, bucket: int) -> pd.DataFrame:
         """Return the rows of a bucket, in the order of the parts."""
-        tables = [file.read_row_group(bucket) for file in self._files]
-        rows: pd.DataFrame = pa.concat_tables(tables).to_pandas(ignore_metadata=True, types_mapper=_types)
+        rows: pd.DataFrame = self.table(bucket).to_pandas(ignore_metadata=True, types_mapper=_types)
         return rows
+
+    def table(self, bucket: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a bucket as Arrow's table, or some columns of them."""
+        chosen = list(columns) if columns else None
+        return pa.concat_tables([file.read_row_group(bucket, columns=chosen) for file in self._files])
 
     def _local_paths(self) -> Iterator[str]:
         paths = self._parts.paths()

@@ -6,7 +6,7 @@ cell of it for a formula. Source: OWASP, "CSV Injection".
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from io import StringIO
 from itertools import islice
@@ -53,15 +53,29 @@ class ProblemRow:
     message: str
 
 
-def write_problems(run: Run, *, sends: bool = True) -> int:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A line, and what it is about: the row's position in the source, its key in the ledger, its device.
+
+    ``key`` and ``device`` are empty where the row has none; ``parked`` says that the row waits for a person.
+    """
+
+    problem: ProblemRow
+    row: int
+    key: str
+    device: str
+    parked: bool = False
+
+
+def write_problems(run: Run, *, sends: bool = True, also: Callable[[Found], None] | None = None) -> int:
     """Write ``problems.csv`` into the run's folder and return the number of rows that it is about.
 
     It lists every row of the run's feeds that was rejected, held for a reason of its own, refused by ServiceNow, or
     planned but not sent; what a stage that did not end left undone is not in it. ``sends`` is False where the run as
     a whole sends nothing (a plan, a guard): then rows are not listed for that. Rows beyond ``MAX_LINES`` are left out,
-    and the last line says so. Raises StorageFailed.
+    and the last line says so. ``also`` is shown every row. Raises StorageFailed.
     """
-    found = _Counted(row for feed in run.feeds for row in _of_feed(run, feed, sends=sends))
+    found = _Counted((row for feed in run.feeds for row in _of_feed(run, feed, sends=sends)), also)
     write_pieces(run.folder.problems, _pieces(found))
     return found.count
 
@@ -75,16 +89,18 @@ def safe_cell(value: str) -> str:
 
 
 class _Counted:
-    """Counts rows while they pass."""
+    """Counts rows while they pass, and shows them to somebody else."""
 
-    def __init__(self, rows: Iterator[ProblemRow]) -> None:
-        self._rows = rows
+    def __init__(self, rows: Iterator[Found], also: Callable[[Found], None] | None) -> None:
+        self._rows, self._also = rows, also
         self.count = 0
 
     def __iter__(self) -> Iterator[ProblemRow]:
         for row in self._rows:
             self.count += 1
-            yield row
+            if self._also:
+                self._also(row)
+            yield row.problem
 
 
 def _pieces(found: _Counted) -> Iterator[bytes]:
@@ -105,13 +121,14 @@ def _line(cells: list[str]) -> str:
     return text.getvalue()
 
 
-def _of_feed(run: Run, feed: Feed, *, sends: bool) -> Iterator[ProblemRow]:
+def _of_feed(run: Run, feed: Feed, *, sends: bool) -> Iterator[Found]:
     folder = run.folder
     if not folder.told_by(f"shape-{feed.name}"):
         return
     for rejects in folder.rejects(feed.name).frames():
-        for _, group in rejects.groupby("row", sort=True):
-            yield _problem(feed, "rejected", group.iloc[0], zip(group["column"], group["reason"], strict=True))
+        for row, group in rejects.groupby("row", sort=True):
+            reasons = zip(group["column"], group["reason"], strict=True)
+            yield _found(_problem(feed, "rejected", group.iloc[0], reasons), int(str(row)), group.iloc[0])
     if not folder.told_by(f"plan-{feed.name}"):
         return
     for too_long in folder.too_long(feed.name).frames():
@@ -121,15 +138,17 @@ def _of_feed(run: Run, feed: Feed, *, sends: bool) -> Iterator[ProblemRow]:
         yield from _refused(folder, feed)
 
 
-def _too_long(folder: RunFolder, feed: Feed, found: pd.DataFrame) -> Iterator[ProblemRow]:
+def _too_long(folder: RunFolder, feed: Feed, found: pd.DataFrame) -> Iterator[Found]:
     rows = _rows(folder, feed, found["row"])
     for key, group in found[found["done"] == "rejected"].groupby("key", sort=False):
         lengths = zip(group["column"], group["length"], group["limit"], strict=True)
         reasons = [(name, f"is {n} characters long, its staging column holds {limit}") for name, n, limit in lengths]
-        yield _problem(feed, "rejected", _identity(rows, group["row"].iloc[0]) | {"_key": key}, reasons)
+        row = int(group["row"].iloc[0])
+        identity = _identity(rows, row) | {"_key": key}
+        yield _found(_problem(feed, "rejected", identity, reasons), row, identity)
 
 
-def _held(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
+def _held(folder: RunFolder, feed: Feed) -> Iterator[Found]:
     """Yield the rows that wait; a parked one with ServiceNow's last words."""
     parked = folder.parked(feed.name).read()
     said = dict(zip(parked["key"], parked["message"], strict=True))
@@ -137,18 +156,21 @@ def _held(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
         rows = _rows(folder, feed, held["row"])
         for row, reason in held[["row", "reason"]].itertuples(index=False):
             identity = _identity(rows, row)
-            words = said.get(_text(identity.get("_key")))
-            yield _problem(feed, "held", identity, [("", f"{reason}: {words}" if words else reason)])
+            key = _text(identity.get("_key"))
+            words = said.get(key)
+            problem = _problem(feed, "held", identity, [("", f"{reason}: {words}" if words else reason)])
+            yield _found(problem, row, identity, parked=key in said)
 
 
 def _rows(folder: RunFolder, feed: Feed, positions: pd.Series) -> pd.DataFrame:
     """Return some shaped rows by their positions."""
     names = [name for name in ("serial_number", "device_id") if name in feed.column_names]
-    found = [rows[rows["_row"].isin(positions)] for rows in folder.rows(feed.name).frames(["_row", "_key", *names])]
+    columns = ["_row", "_key", "_device", *names]
+    found = [rows[rows["_row"].isin(positions)] for rows in folder.rows(feed.name).frames(columns)]
     return pd.concat(found).set_index("_row") if len(positions) else found[0].iloc[:0].set_index("_row")
 
 
-def _refused(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
+def _refused(folder: RunFolder, feed: Feed) -> Iterator[Found]:
     """Yield what was sent and is not confirmed, and what was to be sent and has no verdict."""
     for path in folder.to_send(feed.name).paths():
         to_send = read_frame(path)
@@ -156,17 +178,23 @@ def _refused(folder: RunFolder, feed: Feed) -> Iterator[ProblemRow]:
             yield from _refused_of(feed, to_send, Receipts(path).read_verdicts())
 
 
-def _refused_of(feed: Feed, to_send: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[ProblemRow]:
+def _refused_of(feed: Feed, to_send: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[Found]:
     sent = to_send.reset_index(drop=True).join(verdicts.set_index("row"), how="left")
     answered = sent[sent["outcome"].notna()]
     for row in answered[~is_confirmed(answered)].to_dict("records"):
-        yield _problem(feed, str(row["outcome"]), row, [("", row["message"])])
+        yield _found(_problem(feed, str(row["outcome"]), row, [("", row["message"])]), int(row["_row"]), row)
     for row in sent[sent["outcome"].isna()].to_dict("records"):
-        yield _problem(feed, "not sent", row, [("", "was not sent; see the load task")])
+        problem = _problem(feed, "not sent", row, [("", "was not sent; see the load task")])
+        yield _found(problem, int(row["_row"]), row)
 
 
 def _identity(rows: pd.DataFrame, row: int) -> dict[str, object]:
     return {str(name): cell for name, cell in rows.loc[row].items()} if row in rows.index else {}
+
+
+def _found(problem: ProblemRow, number: int, row: _Row, *, parked: bool = False) -> Found:
+    device = _text(row.get("_device")) or _text(row.get("device_id")).casefold()
+    return Found(problem, number, _text(row.get("_key")), device, parked)
 
 
 def _problem(feed: Feed, verdict: str, row: _Row, reasons: Iterable[tuple[str, str]]) -> ProblemRow:

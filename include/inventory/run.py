@@ -54,6 +54,11 @@ class Run:
         return self.changed is None
 
     @property
+    def is_whole(self) -> bool:
+        """Say whether the run is about every device that the pipeline carries."""
+        return self.carries_everything and self.params.covers_fleet
+
+    @property
     def partitions(self) -> int:
         """Among how many tasks the work of a run is divided; few changed devices are not."""
         return self.rules.partitions if self.carries_everything else 1

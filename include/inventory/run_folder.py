@@ -64,6 +64,10 @@ class RunFolder:
         """The rows that were refused too often: row, key, attempts, verdict, message (plan)."""
         return Parts(self.root / "plan" / feed / "parked")
 
+    def not_sent(self, feed: str) -> Parts:
+        """The rejected and held rows of a feed, as far as the sync page shows them (settle)."""
+        return Parts(self.root / "plan" / feed / "not_sent")
+
     def missing(self, feed: str) -> Parts:
         """The keys of rows that Iru no longer has and that are only reported (plan)."""
         return Parts(self.root / "plan" / feed / "missing")

@@ -136,7 +136,8 @@ def test_a_new_ledger_is_readable_by_its_owner_only(tmp_path):
 
 def _older(path: Path) -> None:
     """Make the table as the version before parked rows made it, with one entry."""
-    columns = [name for name in Entry.__dataclass_fields__ if name not in ("tried_hash", "device", "tried_payload", "since")]
+    later = ("tried_hash", "device", "tried_payload", "since")
+    columns = [name for name in Entry.__dataclass_fields__ if name not in later]
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE TABLE ledger_rows (source VARCHAR(200) NOT NULL, target VARCHAR(200) NOT NULL, "
