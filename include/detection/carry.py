@@ -35,10 +35,17 @@ def note_seen(run: Run, queue: Queue) -> None:
             queue.saw(fingerprints(page, fields))
 
 
-def settle_changes(run: Run, queue: Queue, run_id: str, *, failed: bool) -> None:
-    """Confirm what a run has carried, or let the next run carry it."""
-    if _carries_changes(run):
-        (queue.give_back if failed else queue.confirm)(run_id)
+def settle_changes(run: Run, queue: Queue, run_id: str, *, failed: bool) -> tuple[float, ...]:
+    """Confirm what a run has carried, or let the next run carry it.
+
+    Returns when each change that is confirmed now was noticed, in unix seconds.
+    """
+    if not _carries_changes(run):
+        return ()
+    if failed:
+        queue.give_back(run_id)
+        return ()
+    return queue.confirm(run_id)
 
 
 def _carries_changes(run: Run) -> bool:

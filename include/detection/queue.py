@@ -50,12 +50,14 @@ class Queue:
         with storage_failures(), self._tables.engine.begin() as connection:
             write_devices(self._tables, connection, seen)
 
-    def confirm(self, run_id: str) -> None:
-        """Forget what a run has carried; what changed again meanwhile stays."""
+    def confirm(self, run_id: str) -> tuple[float, ...]:
+        """Forget what a run has carried, and return when each change was noticed; what changed again stays."""
+        carried = (*self._tables.of(PENDING), PENDING.c.claimed_by == run_id)
         with storage_failures(), self._tables.engine.begin() as connection:
-            carried = sa.delete(PENDING).where(*self._tables.of(PENDING), PENDING.c.claimed_by == run_id)
-            if connection.execute(carried).rowcount:
+            seen_s = tuple(connection.execute(sa.select(PENDING.c.seen_at_s).where(*carried)).scalars())
+            if connection.execute(sa.delete(PENDING).where(*carried)).rowcount:
                 self._tables.set_state(connection, hold_until_s=0.0, given_back=0)
+        return seen_s
 
     def give_back(self, run_id: str) -> None:
         """Let the next run carry what this one did not, but not at once."""

@@ -60,10 +60,10 @@ def report_on(
     stage, why = stopped_at(run)
     feeds = {feed.name: _feed_report(run, feed, ledger, (run_id, newer_runs), stage) for feed in run.feeds}
     failed = f"{stage}: {why}" if stage else _unfinished_loads(run, feeds, loads)
-    costs = {what: _costs(run, what, loads) for what in ("requests", "retries", "waited_s")}
+    spent = {what: costs(run, what, loads) for what in ("requests", "retries", "waited_s")}
     guards = tuple(found for name in ("extract", "plan") for found in run.folder.told_by(name).get("guards", ()))
     usage = run.folder.told_by("usage").get("usage", {})
-    return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, usage=usage, **costs)
+    return Report(dag_id, run_id, run.params.mode, feeds, failed=failed, guards=guards, usage=usage, **spent)
 
 
 def stopped_at(run: Run) -> tuple[str, str]:
@@ -165,8 +165,8 @@ def _details(planned: Mapping[str, Any], settled: Counted) -> dict[str, Any]:
     }
 
 
-def _costs(run: Run, what: str, loads: Loads) -> dict[str, Any]:
-    """Add up requests, retries or seconds waited, by service, over the stages and the load tasks."""
+def costs(run: Run, what: str, loads: Loads) -> dict[str, Any]:
+    """Add up requests, or whatever else ``costs_of`` tells, by service over the stages and the load tasks."""
     stages = [run.folder.told_by(stage).get(what, {}) for stage in ("extract", "plan", "usage")]
     total = {service: sum(told.get(service, 0) for told in stages) for service in _SERVICES}
     total["servicenow"] += sum(load.get(what, 0) for load in loads.values())

@@ -22,11 +22,12 @@ _MARK = "cleaned.json"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long runs' files, and the ledger's rows that were removed, are kept, in days; 0: for ever."""
+    """How long runs' files, the ledger's rows that were removed, and past verdicts are kept, in days; 0: for ever."""
 
     files_days: int = 14
     reports_days: int = 90
     removed_days: int = 400
+    history_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,8 +163,16 @@ class Services:
 
 
 def costs_of(counts: dict[str, RequestCount]) -> dict[str, dict[str, float]]:
-    """Return requests, retries and the seconds waited before these, by service, as stages note them."""
-    return {
+    """Return requests, retries and the seconds waited before these, by service, as stages note them.
+
+    Where a rate limit rule counted some of the requests, how many and what it allows an hour is told too.
+    """
+    ruled = {name: count for name, count in counts.items() if count.ruled}
+    rules: dict[str, dict[str, float]] = {
+        "ruled": {name: count.ruled for name, count in ruled.items()},
+        "rule_limit": {name: count.rule_limit for name, count in ruled.items()},
+    }
+    return (rules if ruled else {}) | {
         "requests": {name: count.total for name, count in counts.items()},
         "retries": {name: count.retries for name, count in counts.items()},
         "waited_s": {name: round(count.waited_s, 1) for name, count in counts.items()},

@@ -107,6 +107,7 @@ class Settings:
                 _whole(values, "KEEP_FILES_DAYS", Retention().files_days, least=0),
                 _whole(values, "KEEP_REPORTS_DAYS", Retention().reports_days, least=0),
                 _whole(values, "KEEP_REMOVED_DAYS", Retention().removed_days, least=0),
+                _whole(values, "KEEP_HISTORY_DAYS", Retention().history_days, least=0),
             ),
             notify=read_notify(values.get("NOTIFY", ""), setting=f"{PREFIX}NOTIFY"),
             deadline_min=_whole(values, "DEADLINE_MIN", 0, least=0),
@@ -152,7 +153,7 @@ def pair_names(environment: Mapping[str, str] | None = None) -> list[str]:
 _KNOWN = (
     "STORAGE", "LEDGER", "MAPPING", "DEVICES_SCHEDULE", "APPS_SCHEDULE", "MISSING_DEVICES", "GUARDS", "MAX_ATTEMPTS",
     "APPS_EXTRACT", "PARTITIONS", "CHUNK_ROWS", "RETRY_DELAY_S", "RECONCILE_SCHEDULE", "WATCH", "WATCH_SHARE",
-    "KEEP_FILES_DAYS", "KEEP_REPORTS_DAYS", "KEEP_REMOVED_DAYS", "NOTIFY", "DEADLINE_MIN", "PAIRS",
+    "KEEP_FILES_DAYS", "KEEP_REPORTS_DAYS", "KEEP_REMOVED_DAYS", "KEEP_HISTORY_DAYS", "NOTIFY", "DEADLINE_MIN", "PAIRS",
 )  # fmt: skip
 _OF_A_PAIR = {name.lower(): name for name in _KNOWN if name not in ("STORAGE", "PAIRS")}
 

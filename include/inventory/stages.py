@@ -42,8 +42,13 @@ def run_extract(run: Run, client: IruClient) -> None:
     """
     if run.changed is not None:
         rows, gone = extract_devices(client, run.folder, run.changed)
-        told = {"devices": asdict(Collection(rows=rows, pages=1, expected=None, gone=gone))}
-        run.folder.note("extract", {"collections": told, **costs_of({"iru": client.requests}), **_guards(run, [])})
+        devices = asdict(Collection(rows=rows, pages=1, expected=None, gone=gone))
+        told: dict[str, Any] = {
+            "collections": {"devices": devices},
+            **_quota(client),
+            **costs_of({"iru": client.requests}),
+        }
+        run.folder.note("extract", told | _guards(run, []))
         return
     lifted = GUARDS if not run.stops else run.params.lift_guards
     found = extract(
@@ -54,7 +59,7 @@ def run_extract(run: Run, client: IruClient) -> None:
         lift_guards=lifted,
         method=run.rules.apps_extract if run.source == "apps" else "pages",
     )
-    quota = {"predicted": found.predicted} | (asdict(client.quota) if client.quota else {})
+    quota = {"predicted": found.predicted} | _quota(client).get("quota", {})
     _note_extract(run, found.collections, {"quota": quota, **costs_of({"iru": client.requests})})
 
 
@@ -68,7 +73,12 @@ def run_extract_share(run: Run, client: IruClient, number: int) -> None:
         lift_guards=GUARDS if not run.stops else run.params.lift_guards,
         method=run.rules.apps_extract,
     )
-    run.folder.note(f"extract-{number}", told | costs_of({"iru": client.requests}))
+    run.folder.note(f"extract-{number}", told | _quota(client) | costs_of({"iru": client.requests}))
+
+
+def _quota(client: IruClient) -> dict[str, Any]:
+    """Return what is left of Iru's hour as a stage notes it; nothing where the tenant does not say."""
+    return {"quota": asdict(client.quota)} if client.quota else {}
 
 
 def is_shared(run: Run) -> bool:
@@ -85,7 +95,9 @@ def join_extract(run: Run) -> None:
             "has changed while the run was under way. Clear the tasks extract_share, and this one with them."
         )
     costs = {what: {"iru": sum(share[what]["iru"] for share in shares)} for what in ("requests", "retries", "waited_s")}
-    _note_extract(run, {"apps": join_shares(shares)}, {"shares": len(shares), **costs})
+    quotas = [share["quota"] for share in shares if "quota" in share]
+    newest = {"quota": max(quotas, key=lambda quota: quota["seen_s"])} if quotas else {}
+    _note_extract(run, {"apps": join_shares(shares)}, {"shares": len(shares), **newest, **costs})
 
 
 def _note_extract(run: Run, collections: Mapping[str, Collection], told: Mapping[str, Any]) -> None:

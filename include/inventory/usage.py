@@ -6,9 +6,11 @@ the installs' ``last_used``).
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from include.errors import AnswerUnusable, PipelineError
+from include.inventory.counts import count_in_servicenow
 from include.inventory.run import Run, costs_of
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.table_api import Sight, look_at
@@ -50,10 +52,27 @@ def read_usage(client: ServiceNowClient) -> dict[str, Any]:
 
 
 def note_usage(run: Run, connect: Callable[[], ServiceNowClient], loads: Mapping[str, Mapping[str, Any]]) -> None:
-    """Keep what the publisher made for the report of an app run that has sent something; else nothing is asked."""
-    if run.source == "apps" and any(load.get("rows") for load in loads.values()):
-        client = connect()
-        run.folder.note("usage", {"usage": read_usage(client), **costs_of({"servicenow": client.requests})})
+    """Keep what ServiceNow holds after a run that has sent something; else nothing is asked.
+
+    What the publisher made of an app run's installs is for its report, the feeds' active rows after a whole run are
+    for the sync page.
+    """
+    if not any(load.get("rows") for load in loads.values()):
+        return
+    if run.source != "apps" and not run.is_whole:
+        return
+    client = connect()
+    told: dict[str, Any] = {"usage": read_usage(client)} if run.source == "apps" else {}
+    if run.is_whole:
+        told["counts"] = count_in_servicenow(run.feeds, partial(_count, client))
+    run.folder.note("usage", told | costs_of({"servicenow": client.requests}))
+
+
+def _count(client: ServiceNowClient, table: str, query: str) -> int:
+    text = str(_aggregate(client, table, query).get("count", ""))
+    if not text:
+        raise AnswerUnusable(f"GET /api/now/stats/{table} answered without a count.")
+    return to_count(text)
 
 
 def _aggregate(client: ServiceNowClient, table: str, query: str, *, newest: str = "") -> dict[str, Any]:

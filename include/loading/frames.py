@@ -61,5 +61,4 @@ def load_frames(
             pending.append(path)
     for path in [*parts[1:][-1:], *pending]:
         load(path, spec, proven=True)
-    cost = client.requests
-    return LoadResult(rows, dict(outcomes), cost.total, cost.retries, round(cost.waited_s, 1))
+    return LoadResult.of(rows, dict(outcomes), client.requests)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from include.loading.transforms import TransformPending, Waiting
 from include.privacy import masked
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_frame
+from include.web.transport import RequestCount
 
 if TYPE_CHECKING:
     from include.servicenow.import_sets import RunCounters
@@ -44,13 +46,26 @@ _CANARY_FROM_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """Rows by outcome, and what the load cost: requests, among them repetitions, and the seconds waited for these."""
+    """Rows by outcome, and what the load cost: requests, among them repetitions, and the seconds waited for these.
+
+    ``ruled`` requests were counted by a rate limit rule as well, which allows ``rule_limit`` an hour. ``ended_s``: when
+    the last verdict was there, in unix seconds; 0 where nothing was sent.
+    """
 
     rows: int
     outcomes: dict[str, int]
     requests: int
     retries: int = 0
     waited_s: float = 0.0
+    ruled: int = 0
+    rule_limit: int = 0
+    ended_s: float = 0.0
+
+    @classmethod
+    def of(cls, rows: int, outcomes: dict[str, int], cost: RequestCount) -> "LoadResult":
+        """Return the result of a load that ends now."""
+        waited_s = round(cost.waited_s, 1)
+        return cls(rows, outcomes, cost.total, cost.retries, waited_s, cost.ruled, cost.rule_limit, time.time())
 
 
 def load_frame(
@@ -76,8 +91,7 @@ def load_frame(
         labels = read_labels.result()
     with _Load(client, spec, receipts, records, labels, waiting=waiting or Waiting(), proven=proven) as load:
         load.run()
-    cost = client.requests
-    return LoadResult(len(frame), receipts.count(), cost.total, cost.retries, round(cost.waited_s, 1))
+    return LoadResult.of(len(frame), receipts.count(), client.requests)
 
 
 def ask_again(

@@ -94,6 +94,11 @@ class Receipts:
         """Say whether something was sent or begun whose verdicts are not known."""
         return bool(self._open(_SENT) or self._open(_BEGUN))
 
+    def began_s(self) -> float | None:
+        """Return when the first chunk in the order of the rows was about to be sent (unix seconds); None: none was."""
+        names = sorted(self._names(_BEGUN))
+        return float(self._read(names[0], _BEGUN)["at_s"]) if names else None
+
     def read_verdicts(self) -> pd.DataFrame:
         """Return the verdicts of all settled rows: row, outcome, message, import_set."""
         verdicts = self._verdicts()

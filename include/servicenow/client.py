@@ -10,6 +10,7 @@ import requests
 from include.errors import RetryLater, SetupWrong
 from include.servicenow.judge import TokenRefused, judge
 from include.servicenow.oauth import TokenSource
+from include.servicenow.rate_limit import read_limit
 from include.servicenow.settings import ServiceNowSettings
 from include.web.retry import RetryPolicy
 from include.web.transport import CONNECT_TIMEOUT_S, Answer, Bearer, RequestCount, new_session, send
@@ -102,6 +103,9 @@ class ServiceNowClient:
             timeout=(CONNECT_TIMEOUT_S, self.settings.read_timeout_s),
             **{**options, "headers": headers},
         )
+        limit = read_limit(answer.headers)
+        if limit is not None:
+            self.requests.add_ruled(limit)
         if answer.date_s is not None:
             self._dated = (answer.date_s, time.monotonic())
         return answer

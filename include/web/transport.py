@@ -82,18 +82,29 @@ class Bearer(AuthBase):
 
 
 class RequestCount:
-    """Counts the requests of several threads, their repetitions and the seconds waited before these."""
+    """Counts the requests of several threads, their repetitions and the seconds waited before these.
+
+    ``ruled`` are those among them that a rate limit rule counted too, ``rule_limit`` is what it allows an hour.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.total = 0
         self.retries = 0
         self.waited_s = 0.0
+        self.ruled = 0
+        self.rule_limit = 0
 
     def add(self) -> None:
         """Count one request."""
         with self._lock:
             self.total += 1
+
+    def add_ruled(self, limit: int) -> None:
+        """Note that a rate limit rule has counted a request, which is counted already."""
+        with self._lock:
+            self.ruled += 1
+            self.rule_limit = limit
 
     def add_retry(self, waited_s: float) -> None:
         """Count one repetition and the wait before it; the request itself is counted when it is sent."""

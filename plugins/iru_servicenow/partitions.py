@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_SUMS = ("rows", "requests", "retries", "waited_s")
+_SUMS = ("rows", "requests", "retries", "waited_s", "ruled")
+_GREATEST = ("rule_limit", "ended_s")
 
 
 def added_up(results: Mapping[str, Any] | Sequence[Mapping[str, Any] | None], *, of: int) -> dict[str, Any]:
@@ -14,4 +15,5 @@ def added_up(results: Mapping[str, Any] | Sequence[Mapping[str, Any] | None], *,
     for part in parts:
         outcomes.update(part.get("outcomes", {}))
     sums = {name: sum(part.get(name, 0) for part in parts) for name in _SUMS}
-    return {**sums, "outcomes": dict(outcomes), "ended": len(parts) == of}
+    greatest = {name: max((part.get(name, 0) for part in parts), default=0) for name in _GREATEST}
+    return {**sums, **greatest, "outcomes": dict(outcomes), "ended": len(parts) == of}

@@ -1,7 +1,7 @@
 """The tasks that both DAGs are made of: each opens its services, runs one stage, and passes on URIs and counts."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import TriggerRule, task
@@ -20,6 +20,7 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
 from include.inventory.stages import is_shared, join_extract, run_extract, run_extract_share, run_plan, run_shape
+from include.inventory.summary import note_run, prune
 from include.inventory.under_way import UnderWay
 from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
 from iru_servicenow.assets import inventory, tell_inventory
@@ -165,8 +166,9 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     report = _conclude(run, runs, results, dag_id=ti.dag_id, own_id=own_id)
     runs.release(own_id)
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
-    if settings.watches:
-        settle_changes(run, changes(settings), own_id, failed=bool(report.failed))
+    failed = bool(report.failed)
+    seen_s = settle_changes(run, changes(settings), own_id, failed=failed) if settings.watches else ()
+    note_run(ledger(settings), run, report, loads=results, seen_s=seen_s)
     send_metrics(report, pair=settings.pair)
     _clean_up(run, runs, settings)
     if report.failed:
@@ -179,10 +181,8 @@ def _clean_up(run: Run, runs: RunRegistry, settings: Settings) -> None:
     """Remove old runs' files; a failure is a warning, for the run itself has done its work."""
     needed = {known.run_id for known in runs.open_runs()} | {run.folder.root.name}
     try:
-        if clean_up(run.folder.root.parent, settings.retention, needed=needed) and settings.retention.removed_days:
-            before = datetime.now(UTC) - timedelta(days=settings.retention.removed_days)
-            pruned = ledger(settings).prune(removed_before=before.strftime("%Y-%m-%d %H:%M:%S"))
-            log.info("The ledger forgot %d rows that were removed long ago.", pruned)
+        if clean_up(run.folder.root.parent, settings.retention, needed=needed):
+            prune(ledger(settings), settings.retention)
     except (PipelineError, OSError) as error:
         log.warning("Old runs' files could not be removed: %s", error)
 

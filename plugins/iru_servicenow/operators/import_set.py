@@ -182,5 +182,5 @@ class ServiceNowImportSetOperator(BaseOperator):
 
 def _added(spent: Spent, cost: RequestCount) -> dict[str, Any]:
     """Return what a load has cost in all, with what it cost before it was deferred."""
-    now = {"requests": cost.total, "retries": cost.retries, "waited_s": round(cost.waited_s, 1)}
+    now = {"requests": cost.total, "retries": cost.retries, "waited_s": round(cost.waited_s, 1), "ruled": cost.ruled}
     return {name: value + spent.get(name, 0) for name, value in now.items()}
