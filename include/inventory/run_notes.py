@@ -109,11 +109,8 @@ def _row(settled: Settled) -> dict[str, Any]:
 def _limit(settled: Settled) -> int:
     """Return what the rule allows; several tasks may have met it, and it does not add up."""
     stages = [settled.run.folder.told_by(stage).get("rule_limit", {}) for stage in ("plan", "usage")]
-    limits = [
-        *(told.get("servicenow", 0) for told in stages),
-        *(n.get("rule_limit", 0) for n in settled.loads.values()),
-    ]
-    return int(max(limits))
+    loads = [load.get("rule_limit", 0) for load in settled.loads.values()]
+    return int(max([*(told.get("servicenow", 0) for told in stages), *loads]))
 
 
 def _latency(waited_s: Sequence[float]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from include.inventory.run_folder import RunFolder
 from include.inventory.run_registry import RunRegistry
 from include.inventory.settings import Settings
 from include.inventory.stages import is_shared, join_extract, run_extract, run_extract_share, run_plan, run_shape
-from include.inventory.summary import note_run, prune
+from include.inventory.summary import note_run, prune, warn_of_failures
 from include.inventory.under_way import UnderWay
 from include.inventory.usage import INSTALLS, has_sam_pro, note_usage
 from iru_servicenow.assets import inventory, tell_inventory
@@ -168,7 +168,7 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     failed = bool(report.failed)
     seen_s = settle_changes(run, changes(settings), own_id, failed=failed) if settings.watches else ()
-    note_run(ledger(settings), run, report, loads=results, seen_s=seen_s)
+    warn_of_failures("the run", lambda: note_run(ledger(settings), run, report, loads=results, seen_s=seen_s))
     send_metrics(report, pair=settings.pair)
     _clean_up(run, runs, settings)
     if report.failed:
