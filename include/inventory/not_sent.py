@@ -117,9 +117,9 @@ def _row_id(row: Mapping[Any, Any], *, is_whole: bool) -> str:
 
 
 def _devices(run: Run, feed: Feed, found: pd.DataFrame) -> list[str]:
-    """Return the devices that a run of a part of the fleet is about."""
-    parts = (run.folder.rows(feed.name), run.folder.also_seen(feed.name))
-    listed = {device for each in parts for frame in each.frames(["_device"]) for device in values_of(frame["_device"])}
+    """Return the devices that a run of a part of the fleet is about; those that it filtered are out of its scope."""
+    frames = run.folder.rows(feed.name).frames(["_device"])
+    listed = {device for frame in frames for device in values_of(frame["_device"])}
     changed = {device.casefold() for device in run.changed or ()}
     return sorted((listed | changed | set(values_of(found["device"]))) - {None, ""})
 

@@ -3,20 +3,24 @@
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
 import pandas as pd
 
+from include.inventory.counts import IRU, RECONCILE, SERVICENOW, note_counts, our_active_rows
 from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed, FeedMapping, SourceName
 from include.inventory.params import RunParams
 from include.inventory.run import Rules, Run
 from include.inventory.run_folder import RunFolder
 from include.inventory.stages import run_extract, run_shape
+from include.inventory.summary import warn_of_failures
 from include.iru.client import IruClient
 from include.reconcile.compare import Drift, Sides, compare
 from include.reconcile.repair import in_order, rebuild, repair
 from include.reconcile.show import FeedResult, to_frame
-from include.reconcile.target import read_target
+from include.reconcile.target import OURS, read_target
 from include.servicenow.client import ServiceNowClient
 from include.servicenow.judge import AccessDenied, NoSuchTable
 from include.storage import StoragePath, remove_tree, write_frame
@@ -78,10 +82,23 @@ def _feed(
         actual = read_target(servicenow, feed, wanted[feed.key[0]].dropna())
     except (AccessDenied, NoSuchTable) as error:
         return FeedResult(skipped=f"{feed.target_table} cannot be read: {error}")
+    warn_of_failures("the rows on both sides", partial(_note_counts, feed, folder, ledger, actual))
     sides = Sides(wanted, seen, actual, ledger.read(feed.name))
     drifts = list(in_order(compare(feed, sides, devices=_devices(feed, wanted))))
     result = FeedResult(len(seen), len(wanted), len(actual), len(sides.known), drifts)
     return _write(feed, ledger, sides, drifts, result, asked=asked, run_id=run_id)
+
+
+def _note_counts(feed: Feed, folder: RunFolder, ledger: Ledger, actual: pd.DataFrame) -> None:
+    """Let the sync page show how many rows there are on both sides, counted as a load counts them."""
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    shaped = folder.told_by(f"shape-{feed.name}")
+    in_scope = int(shaped["extracted"]) - int(shaped["filtered"])
+    note_counts(ledger, IRU, {feed.name: in_scope}, told_by=RECONCILE, at=at)
+    if our_active_rows(feed):
+        ours = actual[actual["discovery_source"].str.casefold() == OURS.casefold()]
+        active = ours if not feed.removed_values or "active" not in ours else ours[ours["active"] == "true"]
+        note_counts(ledger, SERVICENOW, {feed.name: len(active)}, told_by=RECONCILE, at=at)
 
 
 def _write(
