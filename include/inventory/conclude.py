@@ -137,10 +137,12 @@ def _settle(
             )
             answered += values_of(to_send["_key"].iloc[verdicts["row"].tolist()]) if orders else ()
     if sends:
-        as_held = planned.get("as_held", ())
-        if as_held and not newer_runs:
+        as_held, given_up = planned.get("as_held", ()), planned.get("given_up", ())
+        if not newer_runs:  # what these wrote is newer than the plan
             settle_unchanged(ledger, feed, as_held, run_id=run_id)
-        ledger.orders.carry_out([orders[key] for key in (*answered, *as_held) if key in orders], run_id)
+            ledger.forget(feed.name, given_up)
+        done = [orders[key] for key in (*answered, *as_held, *given_up) if key in orders]
+        ledger.orders.carry_out(done, run_id)
     return settled, listed
 
 

@@ -90,6 +90,19 @@ class Ledger:
         """Return the keys of the rows that ServiceNow has confirmed, be they removed since."""
         return self._keys(feed, ROWS.c.row_hash.is_not(None))
 
+    def never_confirmed(self, feed: str) -> set[str]:
+        """Return the keys of the rows that were sent and that ServiceNow has never confirmed."""
+        return self._keys(feed, ROWS.c.row_hash.is_(None), ROWS.c.since.is_not(None))
+
+    def forget(self, feed: str, keys: Iterable[str]) -> None:
+        """Forget rows that ServiceNow has never confirmed; what it has confirmed stays."""
+        with storage_failures(), self._engine.begin() as connection:
+            for some in batched(keys, _ASKED):
+                never = (*self._of(feed), ROWS.c.key.in_(some), ROWS.c.row_hash.is_(None))
+                devices = set(connection.execute(sa.select(ROWS.c.device).where(*never)).scalars()) - {None}
+                connection.execute(sa.delete(ROWS).where(*never))
+                self._digest(connection, feed, devices)
+
     def has_confirmed(self, feed: str) -> bool:
         """Say whether ServiceNow has ever confirmed a row of a feed."""
         any_row = sa.select(ROWS.c.key).where(*self._of(feed), ROWS.c.row_hash.is_not(None)).limit(1)

@@ -69,7 +69,7 @@ def note_waiting(ledger: Ledger, run: Run, feed: Feed, *, run_id: str, at: str) 
 
     A row that says the same as before keeps the time since when it does.
     """
-    if not run.folder.told_by(f"plan-{feed.name}"):
+    if not run.folder.told_by(f"plan-{feed.name}") or not run.folder.not_sent(feed.name).paths():
         return
     found = run.folder.not_sent(feed.name).read()
     payloads = _payloads(run, feed, found)

@@ -6,6 +6,7 @@ Nothing is sent here. What is still being transformed stays in flight: its rows 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,10 @@ from include.inventory.ledger import Ledger
 from include.inventory.mapping import Feed
 from include.inventory.partner import dangling_in
 from include.inventory.run import Run, Services
+from include.inventory.run_notes import Settled, note_settled
 from include.inventory.run_registry import KnownRun, RunRegistry
 from include.inventory.settle import settle_feed
+from include.inventory.summary import warn_of_failures
 from include.loading.load import ask_again
 from include.loading.receipts import Receipts
 from include.loading.spec import LoadSpec
@@ -124,3 +127,5 @@ def _report(earlier: Run, ledger: Ledger, registry: RunRegistry, known: KnownRun
     if before:  # it knew what its load tasks cost
         report = replace(report, **{name: before[name] for name in ("requests", "retries", "waited_s")})
     write_json(path, report.to_json())
+    settled = Settled(earlier, report, {}, (), datetime.now(UTC))
+    warn_of_failures("a run that was killed", partial(note_settled, ledger, settled))

@@ -1,6 +1,6 @@
 """What all stages of one run share, and the services that planning may ask."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from include.iru.quota import ExtractChoice
 from include.loading.spec import LoadSpec
 from include.servicenow.client import ServiceNowClient
 from include.storage import StoragePath, read_json, write_json
-from include.texts import values_of
+from include.texts import is_among, values_of
 from include.web.transport import RequestCount
 
 
@@ -87,6 +87,12 @@ class Run:
         planned = feed in [each.name for each in self.feeds]
         frames = self.folder.to_send(feed).frames(["_key"]) if planned else ()
         return {key for frame in frames for key in values_of(frame["_key"])}
+
+    def listed_of(self, feed: str, keys: Collection[str]) -> set[str]:
+        """Return those of some keys that the source lists; unlike with ``seen_keys``, no others are held."""
+        parts = (self.folder.rows(feed), self.folder.also_seen(feed))
+        frames = (frame for each in parts for frame in each.frames(["_key"]))
+        return {key for frame in frames for key in values_of(frame.loc[is_among(frame["_key"], keys), "_key"])}
 
     def seen_keys(self, feed: str) -> set[str]:
         """Return the keys of all rows that the source lists, filtered and rejected ones included."""

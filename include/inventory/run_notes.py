@@ -1,7 +1,6 @@
 """A settled run as the sync page shows it: what it was, what became of each feed, and the day's sums."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,6 +61,8 @@ def note_settled(ledger: Ledger, settled: Settled) -> None:
         before = connection.execute(sa.select(RUNS).where(*_are(RUNS, own))).mappings().first()
         if before and not row["latency_n"]:  # what a first try has confirmed is noticed no more
             row |= {name: before[name] for name in ("latency_n", "latency_p50_s", "latency_p95_s")}
+        if before and not settled.loads:  # a later run that settles this one knows nothing of its load tasks
+            row |= {name: before[name] for name in ("load_s", "servicenow_limit", "servicenow_used")}
         for table, rows in ((RUNS, [own | row]), (FEEDS, feeds)):
             connection.execute(sa.delete(table).where(*_are(table, own)))
             if rows:
@@ -122,13 +123,13 @@ def _latency(waited_s: Sequence[float]) -> dict[str, Any]:
 
 
 def _load_s(settled: Settled) -> float:
-    """Return the seconds from the first request of any feed to the last verdict."""
+    """Return the seconds from the first request of any feed to the last verdict; 0 where no load task told its end."""
+    ended_s = max((load.get("ended_s", 0.0) for load in settled.loads.values()), default=0.0)
     began_s = []
-    for feed in settled.run.feeds:
+    for feed in settled.run.feeds if ended_s else ():
         parts = settled.run.folder.to_send(feed.name).paths()
         began_s += [at_s for path in parts[:1] if (at_s := Receipts(path).began_s()) is not None]
-    ended_s = max((load.get("ended_s", 0.0) for load in settled.loads.values()), default=0.0)
-    return round(max(0.0, (ended_s or time.time()) - min(began_s)), 1) if began_s else 0.0
+    return round(max(0.0, ended_s - min(began_s)), 1) if began_s else 0.0
 
 
 def _add_up(connection: sa.Connection, pair: Own, day: str) -> None:

@@ -168,7 +168,8 @@ def _plan_feed(run: Run, feed: Feed, services: Services, in_flight: Mapping[str,
     plan.remove([*missing.to_send, *(() if told else _removed_again(run, feed, services, resend))])
     write_frame(run.folder.missing(feed.name).path(0), pd.DataFrame({"key": pd.Series(missing.reported, dtype="str")}))
     notes, findings = plan.finish(missing)
-    run.folder.note(f"plan-{feed.name}", notes | {"orders": ordered.to_send})
+    given_up = [] if told else _given_up(run, feed, services)
+    run.folder.note(f"plan-{feed.name}", notes | {"orders": ordered.to_send, "given_up": given_up})
     return findings
 
 
@@ -176,7 +177,13 @@ def _removed_again(run: Run, feed: Feed, services: Services, resend: frozenset[s
     """Return the keys of rows that are removed already and whose removal somebody has ordered to be sent again."""
     known = services.ledger.read_keys(feed.name, resend)
     removed = set(values_of(known.loc[~known["active"] & known["row_hash"].notna(), "key"]))
-    return sorted(removed - run.seen_keys(feed.name)) if removed else []
+    return sorted(removed - run.listed_of(feed.name, removed)) if removed else []
+
+
+def _given_up(run: Run, feed: Feed, services: Services) -> list[str]:
+    """Return the keys of rows that ServiceNow never took and that the source lists no more: nothing is left to do."""
+    refused = services.ledger.never_confirmed(feed.name)
+    return sorted(refused - run.listed_of(feed.name, refused)) if refused else []
 
 
 def _guards(run: Run, findings: list[Finding]) -> dict[str, Any]:

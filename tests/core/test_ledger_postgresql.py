@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import test_detector
+import test_history
 import test_ledger
+import test_orders
 import test_run_registry
+import test_sync_summary
 from factories import PAIR
 from rich.console import Console
 
@@ -31,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 ENTRY = Entry("k1", "h" * 32, "{}", True, "inserted", "", 0, "s", "r1", "2024-01-01 00:00:00", "2024-01-01 00:00:00")
 OPENING = (
     "include.inventory.ledger.open_database",
+    "include.inventory.orders.open_database",
     "include.inventory.run_registry.open_database",
     "include.detection.tables.open_database",
 )
@@ -43,8 +47,8 @@ ON_FILES_ALONE = {
 
 
 def _promises() -> Iterator[Any]:
-    """Yield the tests of three files that take nothing but fixtures."""
-    for module in (test_ledger, test_run_registry, test_detector):
+    """Yield the tests of some files that take nothing but fixtures."""
+    for module in (test_ledger, test_run_registry, test_detector, test_history, test_orders, test_sync_summary):
         for name, promise in vars(module).items():
             plain = not getattr(promise, "pytestmark", None)
             if name.startswith("test_") and inspect.isfunction(promise) and plain and name not in ON_FILES_ALONE:
@@ -97,6 +101,8 @@ def on_postgresql(new_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -
 
 clock = test_run_registry.clock
 watch = test_detector.watch
+parked, two_apps = test_orders.parked, test_orders.two_apps
+two = test_sync_summary.two
 
 
 @pytest.mark.usefixtures("on_postgresql")

@@ -1,18 +1,23 @@
 """A ledger of any release is brought to the present form, once, and one of a newer release is left alone."""
 
 import sqlite3
+from dataclasses import asdict, replace
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from factories import PAIR
+from test_ledger import ENTRY
 
 from include.detection.tables import DEVICES, PENDING, STATE
 from include.errors import SetupWrong
 from include.inventory import migrate
 from include.inventory.database import open_database
+from include.inventory.ledger import Ledger
 from include.inventory.ledger_tables import metadata
 from include.inventory.run_parts import PARTS
 from include.inventory.run_registry import _runs
@@ -65,3 +70,44 @@ def test_a_version_table_of_another_program_is_left_alone(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path}/ledger.sqlite")
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == "airflow"
+
+
+@pytest.fixture
+def second_form(tmp_path):
+    """Make a ledger of the form before the sync page, and return its address and a way to write entries into it."""
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    config = Config()
+    config.set_main_option("script_location", str(migrate.Path(migrate.__file__).with_name("migrations")))
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+
+    def write(key: str, **changes: object) -> None:
+        entry = {name: value for name, value in asdict(replace(ENTRY, key=key)).items() if name not in _NEW}
+        row = {"source": PAIR.source, "target": PAIR.target, "feed": "apps", **entry, **changes}
+        with engine.begin() as connection:
+            connection.execute(sa.table("ledger_rows", *map(sa.column, row)).insert(), [row])
+
+    return url, write
+
+
+_NEW = ("tried_payload", "since")
+
+
+def test_a_ledger_from_before_the_sync_page_tells_what_is_refused(second_form):
+    """What was refused then is stuck since its last attempt; what was confirmed, or only seen, is not."""
+    url, write = second_form
+    hashed = {"row_hash": "h" * 32}
+    write("confirmed", **hashed, tried_hash="h" * 32)
+    write("confirmed by the first release", **hashed, tried_hash=None)
+    write("refused", **hashed, tried_hash="t" * 32, attempts=2, verdict="error", tried_at="2024-05-05 00:00:00")
+    write("hangs", **hashed, tried_hash="t" * 32, attempts=0)
+    write("never taken", row_hash=None, payload=None, tried_hash="t" * 32, attempts=1, verdict="error")
+    write("missing, seen by a reconciliation", row_hash=None, payload=None, verdict="")
+    found = Ledger(url, PAIR).read("apps").set_index("key")["since"].dropna().to_dict()
+    assert found == {
+        "refused": "2024-05-05 00:00:00",
+        "hangs": ENTRY.tried_at,
+        "never taken": ENTRY.tried_at,
+    }

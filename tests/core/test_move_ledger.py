@@ -26,6 +26,8 @@ def urls(tmp_path):
     Ledger(old, PAIR).write("apps", [replace(ENTRY, key=f"k{n}", active=n % 2 == 0) for n in range(5_432)])
     Ledger(old, OTHER).write("computer", [ENTRY])
     Ledger(old, PAIR).miss("computer", ["gone"], run="r1")
+    Ledger(old, OTHER).write("computer", [replace(ENTRY, run_id="r2")])
+    Ledger(old, OTHER).orders.place("computer", [ENTRY.key], action="park", by="ann", reason="why")
     registry = RunRegistry(old, PAIR, "devices")
     registry.take("r1", "folder")
     registry.close("r1")
@@ -41,7 +43,10 @@ def test_every_row_of_every_pair_arrives_as_it_was(urls):
         "ledger_rows": 5_433,
         "ledger_misses": 1,
         "ledger_runs": 1,
+        "ledger_history": 1,
+        "sync_orders": 1,
     }
+    assert [order.action for order in Ledger(new, OTHER).orders.open_orders("computer").values()] == ["park"]
     for pair, feed in ((PAIR, "apps"), (OTHER, "computer")):
         assert Ledger(new, pair).read(feed).equals(Ledger(old, pair).read(feed))
     assert Ledger(new, PAIR).miss("computer", ["gone"], run="r2") == {"gone": 2}

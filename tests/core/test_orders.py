@@ -154,6 +154,21 @@ def test_a_row_that_is_again_as_servicenow_holds_it_is_no_longer_refused(tmp_pat
         assert trail(flow)[0][2] == "done"
 
 
+def test_a_row_that_servicenow_never_took_and_that_is_gone_is_given_up(tmp_path):
+    """A refused device that leaves Iru is stuck no more; one that only this run left out is."""
+    tenant, taker = Tenant(devices=[device(1), device(2)]), Taker(states={"SER2": "error"})
+    with between(tmp_path, tenant, taker) as flow:
+        flow.run("devices", **COMPUTERS)
+        flow.run("devices", serials=["SER1"], **COMPUTERS)
+        order(flow, "resend", "ser2")
+        tenant.devices.pop()
+        flow.run("devices", mode="plan", **COMPUTERS)
+        assert set(flow.ledger.read("computer")["key"]) == {"ser1", "ser2"}
+        assert flow.run("devices", **COMPUTERS)["computer"] == {"extracted": 1, "unchanged": 1}
+        assert set(flow.ledger.read("computer")["key"]) == {"ser1"}
+        assert trail(flow) == [("resend", "ser2", "done", f"r{flow.runs}")]
+
+
 def test_a_later_order_replaces_an_earlier_one(tmp_path):
     """Of one row one order is open, the last; what it replaced stays in the trail."""
     book = ledger(tmp_path)

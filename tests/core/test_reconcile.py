@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 from watching import Watch, watching
 
 from include.inventory.ledger import Ledger, Pair
+from include.inventory.sync_tables import COUNTS_SEEN
 from include.reconcile.run import Asked, reconcile
 from include.reconcile.show import FeedResult, summary, to_page
 from include.sandbox.fleet import FleetSpec
@@ -76,6 +78,24 @@ def test_both_sides_that_agree_have_no_drift(watch):
     results = check(watch)
     assert drift(results) == {}
     assert {name: result.records for name, result in results.items()} == {"computer": 12, "mdm": 12, "apps": 12}
+
+
+def test_the_sync_page_is_told_how_many_rows_there_are(watch):
+    """Both sides are counted as after a load: what Iru has in scope, and ServiceNow's active records of ours."""
+    instance = Instance(watch)
+    instance.send("DELETE", f"{COMPUTER}/{instance.rows(COMPUTER)[3]['sys_id']}")
+    instance.send("PATCH", f"{INSTALL}/{instance.rows(INSTALL)[0]['sys_id']}", active="false")
+    check(watch)
+    ledger = Ledger(
+        f"sqlite:///{watch.folder}/ledger.sqlite", Pair(watch.sandbox.iru.url, watch.sandbox.servicenow.url)
+    )
+    asked = sa.select(COUNTS_SEEN.c["feed", "side", "rows", "told_by"])
+    with ledger.engine.connect() as connection:
+        found = {(feed, side): rows for feed, side, rows, by in connection.execute(asked) if by == "reconcile"}
+    assert found == {
+        ("computer", "iru"): 12, ("computer", "servicenow"): 11, ("mdm", "iru"): 12, ("mdm", "servicenow"): 12,
+        ("apps", "iru"): 12, ("apps", "servicenow"): 11,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

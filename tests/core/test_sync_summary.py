@@ -1,6 +1,7 @@
 """A settled run is noted for the sync page: its numbers, what waits, both sides, the fleet and its titles."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,7 +53,8 @@ class Page:
 
     def note(self, run: Run, *, seen_s: tuple[float, ...] = ()) -> None:
         """Note the last run, once more perhaps."""
-        note_run(self.book, run, self.report, loads={}, seen_s=seen_s, now=self.now)
+        loads = {feed.name: {"ended_s": time.time()} for feed in run.feeds}
+        note_run(self.book, run, self.report, loads=loads, seen_s=seen_s, now=self.now)
 
     def all(self, table: sa.Table, *names: str) -> list[Any]:
         """Return a table's rows, as mappings or some columns of them."""
@@ -111,8 +113,9 @@ def test_noting_a_run_again_changes_nothing(two):
     page, _, _ = two
     run = page.run("devices", seen_s=(NOW.timestamp() - 60,), **COMPUTERS)
     before = [page.all(table) for table in (FEEDS, DAYS, WAITING, COUNTS_SEEN, FACTS)]
-    page.note(run)
+    note_run(page.book, run, page.report, loads={}, now=page.now)
     assert [page.all(table) for table in (FEEDS, DAYS, WAITING, COUNTS_SEEN, FACTS)] == before
+    assert page.all(RUNS)[0]["load_s"] > 0
     assert page.all(RUNS, "run_id", "latency_n", "latency_p50_s") == [("r1", 1, 60.0)]
 
 

@@ -31,7 +31,8 @@ def _amend_rows() -> None:
     if "since" not in there:
         op.execute(
             "UPDATE ledger_rows SET since = tried_at "
-            "WHERE attempts > 0 OR row_hash IS NULL OR (tried_hash IS NOT NULL AND row_hash <> tried_hash)"
+            "WHERE verdict <> '' "  # what a reconciliation has seen was no attempt
+            "AND (attempts > 0 OR row_hash IS NULL OR (tried_hash IS NOT NULL AND row_hash <> tried_hash))"
         )
     unconfirmed = sa.text("since IS NOT NULL")
     for name, columns in (
