@@ -5,6 +5,7 @@ Sources: SQLite, "UPSERT"; PostgreSQL, "Populating a Database".
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -68,10 +69,22 @@ def _copy(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows
         f"CREATE TEMPORARY TABLE {passing} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DROP"
     )
     cursor: Any = connection.connection.cursor()
-    with cursor.copy(f"COPY {passing} ({columns}) FROM STDIN") as copy:
+    with _sqlalchemys_errors(connection), cursor.copy(f"COPY {passing} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
     return passing
+
+
+@contextmanager
+def _sqlalchemys_errors(connection: sa.Connection) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's own, as all other statements do, without the row that they quote."""
+    base: Any = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        plain = type(error)(error.diag.message_primary or type(error).__name__)
+        raised: Any = sa.exc.DBAPIError.instance("COPY", None, plain, base, hide_parameters=True)
+        raise raised from None
 
 
 def _take_over(

@@ -29,6 +29,7 @@ _TITLE = ["title_name", "title_publisher"]
 _ONE_VERSION = [*_TITLE, "of_version"]
 _SUMS = ("installs", "devices", "never", *(f"unused_{days}" for days in UNUSED_DAYS))
 _MOST_PENDING = 500_000
+_LONGEST_FOLDED = 300  # PostgreSQL takes 2.7 kB in an index
 
 
 def note_titles(ledger: Ledger, run: Run, feed: Feed, *, now: datetime) -> int:
@@ -128,7 +129,7 @@ class _Titles:
             folded = (name.casefold(), publisher.casefold())
             newest = title["newest"] if isinstance(title["newest"], str) else None
             yield (
-                blake2b("\x1f".join(folded).encode(), digest_size=16).hexdigest(), name, folded[0], publisher,
+                blake2b("\x1f".join(folded).encode(), digest_size=16).hexdigest(), name, folded[0][:_LONGEST_FOLDED], publisher,
                 int(title["installs"]), int(title["devices"]), int(title["versions"]),
                 self._versions.spelled[title["top"]], int(title["never"]),
                 *(int(title[unused]) for unused in self._limits), newest,

@@ -26,6 +26,7 @@ MOST_ROWS = 100_000
 _NOTE = "not_sent"
 _COLUMNS = ("row", "key", "device", "verdict", "serial_number", "columns", "message")
 _ASKED = 1000
+_LONGEST_ID = 500  # PostgreSQL takes 2.7 kB in an index
 
 Since = Mapping[tuple[str, ...], str]
 
@@ -47,8 +48,10 @@ class NotSent:
         if len(rows) >= MOST_ROWS:
             self._left_out[problem.feed] += 1
             return
-        about = (problem.verdict, problem.serial_number, problem.column, problem.message)
-        rows.append((found.row, found.key, found.device, *about))
+        about = (found.device, problem.verdict, problem.serial_number, problem.column, problem.message)
+        rows.append(
+            (found.row, found.key, *(text.replace("\x00", "\ufffd") for text in about))
+        )  # PostgreSQL takes none
 
     def write(self) -> None:
         """Keep what was taken in the run's folder."""
@@ -79,13 +82,13 @@ def note_waiting(ledger: Ledger, run: Run, feed: Feed, *, run_id: str, at: str) 
     names = [column.name for column in WAITING.columns]
     with storage_failures(), ledger.engine.begin() as connection:
         since = _take_out(connection, of_feed, devices)
-        rows = (
-            (*own.values(), row_id, row["verdict"], row["device"] or None, row["serial_number"], row["columns"],
-             row["message"], payloads.get(row["row"]), since.get(_identity(row_id, row), at), run_id)
+        rows = {
+            row_id: (*own.values(), row_id, row["verdict"], row["device"] or None, row["serial_number"], row["columns"],
+                     row["message"], payloads.get(row["row"]), since.get(_identity(row_id, row), at), run_id)
             for row in found.to_dict("records")
             for row_id in [_row_id(row, is_whole=devices is None)]
-        )  # fmt: skip
-        write_rows(connection, WAITING, names, rows)
+        }  # fmt: skip
+        write_rows(connection, WAITING, names, rows.values())
 
 
 def _take_out(
@@ -111,9 +114,8 @@ def _identity(row_id: str, row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 
 def _row_id(row: Mapping[Any, Any], *, is_whole: bool) -> str:
-    if row["key"]:
-        return str(row["key"])
-    return f"row:{row['row']}" if is_whole else f"row:{row['device']}:{row['row']}"
+    keyless = f"row:{row['row']}" if is_whole else f"row:{row['device']}:{row['row']}"
+    return str(row["key"] or keyless)[:_LONGEST_ID]
 
 
 def _devices(run: Run, feed: Feed, found: pd.DataFrame) -> list[str]:

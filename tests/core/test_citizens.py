@@ -59,7 +59,7 @@ def test_notifiers_that_cannot_be_read_are_refused(text):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("WATCH", "maybe"), ("WATCH_SHARE", "0"), ("WATCH_SHARE", "2"), ("WATCH_SHARE", "half"), ("KEEP_FILES_DAYS", "-1"),
-     ("KEEP_REPORTS_DAYS", "x"), ("DEADLINE_MIN", "1.5")],
+     ("KEEP_REPORTS_DAYS", "x"), ("KEEP_HISTORY_DAYS", "-1"), ("DEADLINE_MIN", "1.5")],
 )  # fmt: skip
 def test_a_wrong_number_or_switch_is_named(name, value):
     """Each setting says what it may be."""

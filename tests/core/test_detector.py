@@ -63,16 +63,18 @@ def test_the_audit_log_is_quicker_than_a_sweep_that_is_rare(watch):
 
 
 def test_one_change_that_both_ways_report_is_one_change(watch):
-    """An event from before the last sweep is no news: the sweep has shown the device as it is since."""
+    """An event from before the last sweep is no news, and when the change was noticed is told once it is carried."""
     detector = watch.detector()
     watch.poll(detector)
     watch.change_fleet(move_blueprint=1)
     seen_later = watch.poll(detector, after_s=16)
+    seen_s = watch.now_s
     assert seen_later.ask_for == 1
     watch.queue.claim("r1")
     for _ in range(4):
         assert watch.poll(detector).ask_for == 0
-    watch.queue.confirm("r1")
+    assert watch.queue.confirm("r1") == (seen_s,)
+    assert watch.queue.confirm("r1") == ()
 
 
 def test_a_check_in_is_no_change(watch):

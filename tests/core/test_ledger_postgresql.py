@@ -4,6 +4,7 @@ import inspect
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -124,6 +125,14 @@ def test_entries_are_written_all_or_none(url: str) -> None:
     with pytest.raises(Exception, match="null value"):
         book.write("apps", entries)
     assert book.read("apps").empty
+
+
+def test_a_row_that_cannot_be_written_is_in_no_error(url: str) -> None:
+    """PostgreSQL quotes a failing row, with its names and e-mails; what we raise does not, and is SQLAlchemy's."""
+    with pytest.raises(sa.exc.IntegrityError, match="null value") as caught:
+        Ledger(url, PAIR).write("apps", [replace(ENTRY, payload="ann@example.com", verdict=None)])
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "ann@example.com" not in shown
 
 
 def test_words_of_any_language_come_back(url: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from between import between, inserts
 from factories import PAIR, device
 from scripted import Asked, Reply
@@ -20,6 +21,7 @@ from include.inventory.recover import recover
 from include.inventory.run import Run, Services
 from include.inventory.run_registry import RunRegistry
 from include.inventory.stages import run_extract, run_plan, run_shape
+from include.inventory.sync_tables import RUNS
 from include.inventory.under_way import UnderWay
 from include.loading.frames import load_frames
 from include.loading.spec import LoadSpec
@@ -112,6 +114,9 @@ def test_a_killed_run_gets_its_report_from_the_next(tmp_path):
         counts = {name: n for name, n in report["feeds"]["computer"].items() if n}
         assert counts == {"extracted": 2, "inserted": 1, "error": 1}
         assert "did not come to its end; run r2 took care" in report["failed"]
+        with flow.ledger.engine.connect() as connection:
+            noted = connection.execute(sa.select(RUNS.c["dag_id", "run_id", "failed", "rows_sent"])).one()
+        assert tuple(noted) == ("iru_devices", "r1", report["failed"], 2)
 
 
 def test_rows_whose_import_set_is_not_transformed_yet_wait(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from iru_servicenow import preflight, reconcile, tasks
 from iru_servicenow.under_way import changes
@@ -17,7 +18,9 @@ from test_tasks import Instance, feed_load, load, plan, prepare, settle
 
 from include.errors import RetryLater
 from include.inventory import run_registry
+from include.inventory.ledger import Ledger, Pair
 from include.inventory.settings import Settings
+from include.inventory.sync_tables import COUNTS_SEEN, FEEDS, RUNS
 from include.sandbox.serve import Sandbox
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -161,6 +164,50 @@ def test_usage_that_may_not_be_read_is_said_and_fails_nothing(
 
     monkeypatch.setattr(tasks, "note_usage", without_sam_pro)
     assert "cmdb_sam_sw_install" in _run_apps()["usage"]["cannot_tell"]
+
+
+def _noted(sandbox: Sandbox, table: sa.Table) -> list[dict[str, Any]]:
+    """Return what the sync page is told."""
+    pair = Pair(sandbox.iru.url, sandbox.servicenow.url)
+    with Ledger(Settings.of_pair().ledger, pair).engine.connect() as connection:
+        rows = connection.execute(sa.select(table).where(table.c.source == pair.source)).mappings()
+        return [dict(row) for row in rows]
+
+
+def test_a_settled_run_is_noted_for_the_sync_page(sandbox: Sandbox) -> None:
+    """The last task tells the page what the report says, how long the load took, and what both sides hold."""
+    before = sum(asked(sandbox).values())
+    planned = plan("n1", full_resend=True)
+    told = settle(planned, load(planned), "n1")
+    (run,) = [row for row in _noted(sandbox, RUNS) if row["run_id"] == "n1"]
+    assert (run["dag_id"], run["flow"], run["mode"], run["is_whole"], run["rows_sent"]) == (
+        "iru_devices", "devices", "load", True, 8,
+    )  # fmt: skip
+    assert run["requests_servicenow"] == told["requests"]["servicenow"] == sum(asked(sandbox).values()) - before
+    assert run["load_s"] > 0
+    assert run["iru_limit"] == 10_000
+    feeds = {row["feed"]: row for row in _noted(sandbox, FEEDS) if row["run_id"] == "n1"}
+    assert {name: feeds["mdm"][name] for name in told["feeds"]["mdm"]} == told["feeds"]["mdm"]
+    assert len(json.loads(feeds["computer"]["import_sets"])) >= 1
+    counted = {(row["feed"], row["side"]): row["rows"] for row in _noted(sandbox, COUNTS_SEEN)}
+    assert {counted[feed, side] for feed in ("computer", "mdm") for side in ("iru", "servicenow")} == {4}
+
+
+def test_a_page_that_cannot_be_told_fails_no_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run's work is done by then; a ledger that fails at that moment is a line in the log."""
+    planned = plan("n2")
+    returned = load(planned)
+    monkeypatch.setattr(tasks, "note_run", lambda *_, **__: tasks.ledger(Settings(**_BROKEN)))
+    assert settle(planned, returned, "n2")["report"]
+    assert "The sync page is not told of the run" in caplog.text
+
+
+_BROKEN: dict[str, Any] = {
+    "storage": "", "ledger": "sqlite:////dev/null/x", "mapping": None, "devices_schedule": None, "apps_schedule": None,
+    "missing_devices": "ignore",
+}  # fmt: skip
 
 
 def test_an_instance_without_sam_pro_skips_the_app_flow(sandbox: Sandbox) -> None:
