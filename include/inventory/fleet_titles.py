@@ -129,7 +129,8 @@ class _Titles:
             folded = (name.casefold(), publisher.casefold())
             newest = title["newest"] if isinstance(title["newest"], str) else None
             yield (
-                blake2b("\x1f".join(folded).encode(), digest_size=16).hexdigest(), name, folded[0][:_LONGEST_FOLDED], publisher,
+                blake2b("\x1f".join(folded).encode(), digest_size=16).hexdigest(), name,
+                folded[0][:_LONGEST_FOLDED], publisher,
                 int(title["installs"]), int(title["devices"]), int(title["versions"]),
                 self._versions.spelled[title["top"]], int(title["never"]),
                 *(int(title[unused]) for unused in self._limits), newest,

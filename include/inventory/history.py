@@ -21,7 +21,9 @@ _REPLACED = "old.run_id <> new.run_id AND old.verdict <> ''"
 # SQLite keeps the order of a cross join: the few new rows look for the old ones.
 _FROM_BATCH = f"(SELECT key, value AS run_id FROM json_each(?)) AS new CROSS JOIN {ROWS.name} AS old"  # noqa: S608
 _SAME_ROW = 'old.source = ? AND old.target = ? AND old.feed = ? AND old."key" = new.key'
-_IF_REPLACED = f" WHERE {_REPLACED} ON CONFLICT DO NOTHING"
+_ORDER = ", ".join(f'old."{column.name}"' for column in ROWS.primary_key)
+# In one order, as write_rows does: two writers never wait for each other's rows in turn.
+_IF_REPLACED = f" WHERE {_REPLACED} ORDER BY {_ORDER} ON CONFLICT DO NOTHING"
 
 
 class KeepReplaced:

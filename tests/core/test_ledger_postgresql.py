@@ -129,8 +129,9 @@ def test_entries_are_written_all_or_none(url: str) -> None:
 
 def test_a_row_that_cannot_be_written_is_in_no_error(url: str) -> None:
     """PostgreSQL quotes a failing row, with its names and e-mails; what we raise does not, and is SQLAlchemy's."""
+    entries = [replace(ENTRY, payload="ann@example.com", verdict=None)]
     with pytest.raises(sa.exc.IntegrityError, match="null value") as caught:
-        Ledger(url, PAIR).write("apps", [replace(ENTRY, payload="ann@example.com", verdict=None)])
+        Ledger(url, PAIR).write("apps", entries)
     shown = "".join(traceback.format_exception(caught.value))
     assert "ann@example.com" not in shown
 
