@@ -18,6 +18,7 @@ from include.inventory.plan import with_payloads
 from include.inventory.problems import Found
 from include.inventory.run import Run
 from include.inventory.sync_tables import WAITING
+from include.storage import read_frame
 from include.texts import values_of
 
 MOST_ROWS = 100_000
@@ -130,9 +131,10 @@ def _payloads(run: Run, feed: Feed, found: pd.DataFrame) -> dict[int, str]:
     """Return the rows as they were shaped, as JSON, by position; those that have no shape are not among them."""
     shaped = set(found.loc[found["key"] != "", "row"].tolist())
     payloads: dict[int, str] = {}
-    for rows in run.folder.rows(feed.name).frames() if shaped else ():
-        wanted = rows[rows["_row"].isin(shaped)]
-        if len(wanted):
+    for path in run.folder.rows(feed.name).paths() if shaped else ():
+        if read_frame(path, ["_row"])["_row"].isin(shaped).any():
+            rows = read_frame(path)
+            wanted = rows[rows["_row"].isin(shaped)]
             told = with_payloads(feed, wanted.reset_index(drop=True))
             payloads |= dict(zip(told["_row"].tolist(), values_of(told["_payload"]), strict=True))
     return payloads

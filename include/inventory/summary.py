@@ -33,14 +33,17 @@ def note_run(
     *,
     loads: Mapping[str, Mapping[str, Any]],
     seen_s: Sequence[float] = (),
+    is_newest: bool = True,
     now: datetime | None = None,
 ) -> None:
     """Write all that the sync page shows of a settled run; noting it again replaces what was noted.
 
-    ``loads`` are the load tasks' results by feed, ``seen_s`` when the changes that are confirmed now were noticed.
+    ``loads`` are the load tasks' results by feed, ``seen_s`` when the changes that are confirmed now were noticed. Of a
+    run after which another has begun only the run itself is noted: that one knows better how things are.
     """
     settled = Settled(run, report, loads, seen_s, now or datetime.now(UTC))
-    for what, note in _notes(ledger, settled):
+    warn_of_failures("the run", partial(note_settled, ledger, settled))
+    for what, note in _state(ledger, settled) if is_newest else ():
         warn_of_failures(what, note)
 
 
@@ -73,10 +76,9 @@ def prune(ledger: Ledger, retention: Retention, *, now: datetime | None = None) 
         log.info("The history forgot %d verdicts and %d orders.", verdicts, ledger.orders.prune(before=oldest))
 
 
-def _notes(ledger: Ledger, settled: Settled) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield what there is to note, each by itself: one failure does not hide the rest."""
+def _state(ledger: Ledger, settled: Settled) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what there is to note of how things are, each by itself: one failure does not hide the rest."""
     run = settled.run
-    yield "the run", partial(note_settled, ledger, settled)
     for feed in run.feeds:
         waiting = partial(note_waiting, ledger, run, feed, run_id=settled.report.run_id, at=settled.at)
         yield f"the rows of {feed.name} that were not sent", waiting

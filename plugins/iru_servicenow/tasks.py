@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk import TriggerRule, task
@@ -168,7 +169,9 @@ def settle(folder_uri: str, loads: dict[str, str], **context: Any) -> dict[str, 
     log.info("\n%s\nReport: %s", report.to_text(), run.folder.report)
     failed = bool(report.failed)
     seen_s = settle_changes(run, changes(settings), own_id, failed=failed) if settings.watches else ()
-    warn_of_failures("the run", lambda: note_run(ledger(settings), run, report, loads=results, seen_s=seen_s))
+    is_newest = not runs.newer_than(own_id)
+    note = partial(note_run, run=run, report=report, loads=results, seen_s=seen_s, is_newest=is_newest)
+    warn_of_failures("the run", lambda: note(ledger(settings)))
     send_metrics(report, pair=settings.pair)
     _clean_up(run, runs, settings)
     if report.failed:

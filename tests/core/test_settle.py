@@ -1,5 +1,7 @@
 """Verdicts enter the ledger once, and every row is counted exactly once."""
 
+import json
+
 import pandas as pd
 import pytest
 from factories import MAPPING, app, device, ledger, shaped
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import CountsDisagree
+from include.inventory import settle
 from include.inventory.plan import make_plan
 from include.inventory.settle import COUNTS, require_balance, settle_feed
 
@@ -168,3 +171,60 @@ def test_two_verdicts_for_one_row_do_not_add_up(tmp_path):
     result = settle_feed(book, COMPUTER, plan.to_send, twice, run_id="r1")
     with pytest.raises(CountsDisagree):
         require_balance("computer", result.counts | {"extracted": 1})
+
+
+def _tried(book, **of) -> tuple:
+    """Return since when a row is unconfirmed and which version of its system was tried."""
+    found = entry(book, **of)
+    tried = json.loads(found["tried_payload"]) if found["tried_payload"] else {}
+    return found["since"], tried.get("os_version")
+
+
+def test_what_was_tried_is_kept_from_the_first_refusal_to_the_confirmation(tmp_path, monkeypatch):
+    """How long a row has been stuck, and what was sent, is known until it is taken; settling again adds none."""
+    book, times = ledger(tmp_path), iter(["2024-01-01 00:00:00", "2024-01-02 00:00:00", "2024-01-03 00:00:00", "-"])
+    monkeypatch.setattr(settle, "_now", lambda: next(times))
+    refused = ("error", "no")
+    settled(tmp_path, book, refused)
+    assert _tried(book) == ("2024-01-01 00:00:00", "14.4.1")
+    settled(tmp_path, book, refused)
+    assert _tried(book) == ("2024-01-01 00:00:00", "14.4.1")
+    assert entry(book)["attempts"] == 1
+    settled(tmp_path, book, refused, run_id="r2", rows=[device(os_version="15")])
+    assert _tried(book) == ("2024-01-01 00:00:00", "15")
+    assert entry(book)["payload"] is None
+    settled(tmp_path, book, "inserted", run_id="r3", rows=[device(os_version="15")])
+    assert _tried(book) == (None, None)
+
+
+def test_a_row_that_hangs_is_unconfirmed_and_counts_no_attempt(tmp_path):
+    """ServiceNow took it, but not what it refers to: it is stuck until both are there, and is never parked for that."""
+    book = ledger(tmp_path)
+    plan = make_plan(COMPUTER, shaped(tmp_path, "computer", [device()]).rows, book.read("computer"))
+    for run_id in ("r1", "r2"):
+        settle_feed(
+            book, COMPUTER, plan.to_send, verdicts("inserted"), run_id=run_id,
+            dangling=lambda rows: pd.Series(True, index=rows.index),
+        )  # fmt: skip
+    found = entry(book)
+    assert (found["attempts"], found["row_hash"], bool(found["since"])) == (0, None, True)
+    settle_feed(book, COMPUTER, plan.to_send, verdicts("updated"), run_id="r3")
+    assert _tried(book) == (None, None)
+
+
+def test_a_removal_that_is_refused_is_unconfirmed_and_still_active(tmp_path):
+    """ServiceNow holds the row as before; what was tried is the row with the removed values."""
+    book = ledger(tmp_path)
+    feed_rows = shaped(tmp_path, "apps", [app()]).rows
+    settle_feed(book, APPS, make_plan(APPS, feed_rows, book.read("apps")).to_send, verdicts("processed"), run_id="r1")
+    (key,) = book.active_keys("apps")
+    plan = make_plan(APPS, feed_rows.iloc[:0], book.read("apps"), removed_keys=[key])
+    settle_feed(book, APPS, plan.to_send, verdicts(("error", "no")), run_id="r2")
+    found = entry(book, key, "apps")
+    assert found["active"]
+    assert json.loads(found["payload"])["active"] == "true"
+    assert json.loads(found["tried_payload"])["active"] == "false"
+    assert found["since"]
+    settle_feed(book, APPS, plan.to_send, verdicts("processed"), run_id="r3")
+    found = entry(book, key, "apps")
+    assert (found["active"], found["since"], found["tried_payload"]) == (False, None, None)

@@ -173,6 +173,20 @@ def test_a_failure_to_note_is_a_warning_and_hides_nothing_else(two, caplog):
     assert page.all(FACTS)
 
 
+def test_a_run_that_another_took_over_says_nothing_of_how_things_are(two):
+    """The later run knows better what waits and what there is; the earlier one is in the list of runs all the same."""
+    page, tenant, _ = two
+    tenant.devices.append(device(3, serial_number=""))
+    run = page.run("devices", **COMPUTERS)
+    tenant.devices.pop()
+    page.now += timedelta(hours=1)
+    page.run("devices", **COMPUTERS)
+    state = [page.all(table) for table in (WAITING, COUNTS_SEEN, FACTS)]
+    note_run(page.book, run, replace(page.report, run_id="r1", failed="lost"), loads={}, is_newest=False, now=page.now)
+    assert [page.all(table) for table in (WAITING, COUNTS_SEEN, FACTS)] == state
+    assert page.all(RUNS, "run_id", "failed") == [("r1", "lost"), ("r2", "")]
+
+
 # --- what waits ------------------------------------------------------------------------------------------------------
 
 
