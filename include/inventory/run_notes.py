@@ -129,7 +129,7 @@ def _load_s(settled: Settled) -> float:
     for feed in settled.run.feeds if ended_s else ():
         parts = settled.run.folder.to_send(feed.name).paths()
         began_s += [at_s for path in parts[:1] if (at_s := Receipts(path).began_s()) is not None]
-    return round(max(0.0, ended_s - min(began_s)), 1) if began_s else 0.0
+    return round(max(0.0, ended_s - min(began_s)), 3) if began_s else 0.0
 
 
 def _add_up(connection: sa.Connection, pair: Own, day: str) -> None:
