@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.servicenow.rate_limit import read_limit
 from include.web.hints import LONGEST_HINT_S, LONGEST_RESET_S, retry_after_s, server_time_s
 from include.web.transport import Answer
 
@@ -68,3 +69,20 @@ def test_an_answer_knows_the_servers_clock():
     """The Date header is the server's time; an answer without one knows none."""
     assert Answer("GET /x", 200, DATE, b"").date_s == NOW_S
     assert Answer("GET /x", 200, {}, b"").date_s is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "limit"),
+    [
+        ({"X-RateLimit-Limit": "25000"}, 25000),
+        ({}, None),
+        ({"X-RateLimit-Limit": ""}, None),
+        ({"X-RateLimit-Limit": "-1"}, None),
+        ({"X-RateLimit-Limit": "²"}, None),
+        ({"X-RateLimit-Limit": "9" * 5000}, None),
+        ({"X-RateLimit-Limit": "100, 200"}, None),
+    ],
+)
+def test_what_a_rate_limit_rule_allows_is_a_number_or_nothing(headers, limit):
+    """A header of any content is read, and what is no number says nothing."""
+    assert read_limit(headers) == limit
