@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,6 @@ from include.insight.scope import Scope
 from include.inventory.problems import safe_cell
 from include.inventory.sync_tables import VERDICT_COLUMNS
 
-Format = Literal["csv", "parquet"]
 Ask = Callable[[Asked], Page]
 
 MOST_ROWS = 1_000_000
@@ -96,11 +95,11 @@ def by_feed(ask: Ask) -> Ask:
     return each
 
 
-def write(scope: Scope, table: str, format_: Format, ask: Ask, path: Path, most: int = MOST_ROWS) -> Written:
-    """Write a table into a file, at most so many rows."""
+def write(scope: Scope, table: str, ask: Ask, path: Path, *, most: int = MOST_ROWS) -> Written:
+    """Write a table into a file, at most so many rows; its suffix says whether it is CSV or Parquet."""
     columns = TABLES[table]
     written, cursor = 0, None
-    with closing(_writer(table, format_, path)) as writer:
+    with closing(_writer(table, path)) as writer:
         while written < most:
             scope.reader.renew()
             page = ask(Asked(cursor, ROWS_A_PAGE))
@@ -120,8 +119,8 @@ def _at(row: Row, column: str) -> Any:
     return value
 
 
-def _writer(table: str, format_: Format, path: Path) -> "_Csv | _Parquet":
-    return _Csv(TABLES[table], path) if format_ == "csv" else _Parquet(table, TABLES[table], path)
+def _writer(table: str, path: Path) -> "_Csv | _Parquet":
+    return _Csv(TABLES[table], path) if path.suffix == ".csv" else _Parquet(table, TABLES[table], path)
 
 
 class _Csv:

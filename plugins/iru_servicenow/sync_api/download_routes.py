@@ -57,7 +57,7 @@ def post_download(mine: ReadsSomething, body: Annotated[Download, Depends(body_o
     path = Path(name)
     try:
         with mine.scope() as scope:
-            written = write(scope, body.table, body.format, table_of(mine, scope, body), path)
+            written = write(scope, body.table, table_of(mine, scope, body), path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
