@@ -95,9 +95,9 @@ def by_feed(ask: Ask) -> Ask:
     return each
 
 
-def write(scope: Scope, table: str, ask: Ask, path: Path, *, most: int = MOST_ROWS) -> Written:
+def write(scope: Scope, table: str, ask: Ask, path: Path, *, most: int | None = None) -> Written:
     """Write a table into a file, at most so many rows; its suffix says whether it is CSV or Parquet."""
-    columns = TABLES[table]
+    columns, most = TABLES[table], MOST_ROWS if most is None else most
     written, cursor = 0, None
     with closing(_writer(table, path)) as writer:
         while written < most:

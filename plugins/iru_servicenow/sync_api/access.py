@@ -14,7 +14,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.sdk.configuration import conf
 from fastapi import Depends, HTTPException, Request
 
-from include.insight.reader import Reader
+from include.insight.reader import BUDGET_S, Reader
 from include.insight.scope import FLOWS, PREFLIGHT, Scope, dag_of
 from include.inventory.ledger_tables import Pair
 from include.inventory.mapping import FeedMapping, load_mapping
@@ -50,7 +50,7 @@ class Access:
     @contextmanager
     def scope(self) -> Iterator[Scope]:
         """Open the pair's ledger as the caller may see it."""
-        with Reader(self.settings.ledger, self.pair) as reader:
+        with Reader(self.settings.ledger, self.pair, budget_s=BUDGET_S) as reader:
             yield Scope(reader, self.settings, self.mapping, self.readable, self.writable, pages_address())
 
 
