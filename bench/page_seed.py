@@ -228,7 +228,7 @@ class Seeded:
         for day in range(366 if self.sizes.runs > 100 else 40):
             for feed in ("computer", "mdm", "apps"):
                 counts = self._counts(feed)
-                yield {"feed": feed, "day": self.at(24 * day)[:10], "runs": 24, "failed": day % 9 == 4, **counts}
+                yield {"feed": feed, "day": self.at(24 * day)[:10], "runs": 24, "failed": int(day % 9 == 4), **counts}
 
     def _counts(self, feed: str) -> dict[str, int]:
         sizes = self.sizes

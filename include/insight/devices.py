@@ -1,8 +1,9 @@
 """The devices that the ledger knows, in the order of their serial numbers; searched in what people see of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from include.insight.paging import Asked, Page, Row, Total, beyond, count_up_to, cursor_at, cut
@@ -20,7 +21,7 @@ COLUMNS = (
 SEEN = ("serial_number", "device_name", "model_name", "os_type", "os_version", "assigned_user")
 """The columns that a search looks into."""
 
-_AT_ONCE = 2000
+_AT_ONCE = 5000
 
 
 def devices(scope: Scope, search: Search, asked: Asked) -> Page:
@@ -57,29 +58,54 @@ def _device(row: Any, apps: dict[str, int]) -> Row:
     }  # fmt: skip
 
 
-def _some(scope: Scope, feed: str, narrowed: list[sa.ColumnElement[bool]], last: str | None, limit: int) -> list[Any]:
-    question = sa.select(*COLUMNS).where(*scope.rows_of(feed), *narrowed)
+def _some(
+    scope: Scope,
+    feed: str,
+    narrowed: list[sa.ColumnElement[bool]],
+    last: str | None,
+    limit: int,
+    *,
+    columns: Any = COLUMNS,
+) -> list[Any]:
+    question = sa.select(*columns).where(*scope.rows_of(feed), *narrowed)
     if last is not None:
         question = question.where(beyond((ROWS.c.key,), (last,)))
     return list(scope.reader.rows(question.order_by(ROWS.c.key).limit(limit)))
 
 
 def _search(scope: Scope, feed: str, search: Search, last: str | None, wanted: int) -> list[Any]:
-    payloads = (ROWS.c.payload, ROWS.c.tried_payload)
-    narrowed = search.narrows((ROWS.c.key,), payloads, is_sqlite=scope.reader.is_sqlite)
-    found: list[Any] = []
+    """Return the first devices that are found after a key; of those that are only looked at little is read."""
+    payloads, is_sqlite = (ROWS.c.payload, ROWS.c.tried_payload), scope.reader.is_sqlite
+    looked_into = [_seen_by_sqlite(payload) for payload in payloads] if is_sqlite else payloads
+    narrowed = search.narrows((ROWS.c.key,), looked_into, is_sqlite=is_sqlite)
+    found: list[str] = []
     while len(found) < wanted:
-        rows = _some(scope, feed, narrowed, last, _AT_ONCE)
-        found += [row for row in rows if search.finds(_seen(row))]
+        rows = _some(scope, feed, narrowed, last, _AT_ONCE, columns=(ROWS.c.key, *payloads))
+        found += [key for key, *texts in rows if search.finds((key, *_seen(texts)))]
         if len(rows) < _AT_ONCE:
             break
         last = rows[-1].key
-    return found[:wanted]
+    keys = found[:wanted]
+    return _some(scope, feed, [ROWS.c.key.in_(keys)], None, wanted) if keys else []
 
 
-def _seen(row: Any) -> list[str | None]:
-    payload = payload_of(row.payload) | payload_of(row.tried_payload)
-    return [row.key, *(payload.get(name) for name in SEEN)]
+def _seen_by_sqlite(payload: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return what people see of a payload, as JSON: a word that is part of a column's name then finds no device."""
+    seen = sa.func.json_extract(payload, *(f"$.{name}" for name in SEEN))
+    return sa.case((sa.func.json_valid(payload) == 1, seen))
+
+
+_SEEN = msgspec.json.Decoder(msgspec.defstruct("Seen", [(name, Any, None) for name in SEEN]))
+
+
+def _seen(texts: Sequence[str | None]) -> Iterator[str]:
+    """Yield what people see of a device, from its payloads; other columns are passed over undecoded."""
+    for text in filter(None, texts):
+        try:
+            values: Iterable[Any] = msgspec.structs.astuple(_SEEN.decode(text))
+        except (ValueError, RecursionError):
+            values = (payload_of(text).get(name) for name in SEEN)
+        yield from (value for value in values if isinstance(value, str))
 
 
 def _apps_of(scope: Scope, ids: list[str]) -> dict[str, int]:

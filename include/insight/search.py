@@ -42,15 +42,16 @@ class Search:
     text: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.text.strip())
+        return bool(self._needle)
 
     @property
     def _needle(self) -> str:
-        return self.text.strip().casefold()
+        return self.text.replace("\x00", "").strip().casefold()
 
     def finds(self, values: Iterable[str | None]) -> bool:
         """Say whether one of some values holds the text."""
-        return not self or any(self._needle in value.casefold() for value in values if value)
+        needle = self._needle
+        return not needle or needle in "\x00".join(filter(None, values)).casefold()
 
     def narrows(
         self, plain: Sequence[Any], payloads: Sequence[Any] = (), *, is_sqlite: bool

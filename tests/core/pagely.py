@@ -12,6 +12,15 @@ from include.inventory.settings import Settings
 BOTH = frozenset({"devices", "apps"})
 
 
+_OPEN: list[Reader] = []
+
+
+def close_all() -> None:
+    """Let go of the databases that a test has asked."""
+    while _OPEN:
+        _OPEN.pop().close()
+
+
 def settings(root: Path, **values: str) -> Settings:
     """Return the settings of an installation with its storage in a folder."""
     named = {f"IRU_SERVICENOW_{name.upper()}": value for name, value in values.items()}
@@ -23,6 +32,7 @@ def scope(root: Path, pair: Any, *, url: str = "", **options: Any) -> Scope:
     budget = {"budget_s": options.pop("budget_s")} if "budget_s" in options else {}
     found = settings(root, **options.pop("settings", {}))
     reader = Reader(url or found.ledger, pair, **budget)
+    _OPEN.append(reader)
     return Scope(reader, found, load_mapping(), options.get("readable", BOTH), options.get("writable", BOTH))
 
 
