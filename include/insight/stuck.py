@@ -70,7 +70,7 @@ def _streams(
     scope: Scope, wanted: Filter, feed: Feed, position: Sequence[Any] | None, most: int
 ) -> Iterator[Iterator[Found]]:
     rank = list(scope.feeds).index(feed.name)
-    yield _walk(scope, wanted, rank, partial(_question, scope, wanted, feed), position, most)
+    yield _walk(scope, wanted, rank, partial(_question, scope, wanted, feed), position=position, most=most)
     if wanted.kind == "parked":
         yield iter(_parked_by_hand(scope, wanted, feed, rank, position))
 
@@ -80,6 +80,7 @@ def _walk(
     wanted: Filter,
     rank: int,
     ask: Callable[[], tuple[Question, Any, Any]],
+    *,
     position: Sequence[Any] | None,
     most: int,
 ) -> Iterator[Found]:

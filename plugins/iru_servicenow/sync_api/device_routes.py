@@ -55,6 +55,7 @@ def post_ask(mine: ReadsDevices, device_id: DeviceId, _body: Annotated[Nothing, 
 def get_apps(
     mine: ReadsApps,
     device_id: DeviceId,
+    *,
     active: Literal["true", "false", "all"] = "all",
     sort: Literal["name", "last_opened"] = "name",
     cursor: Cursor = None,
