@@ -138,7 +138,7 @@ def questions(seeded: Seeded) -> dict[str, Callable[[int], Question]]:
 
 
 def _order(seeded: Seeded, turn: int) -> dict[str, Any]:
-    key = seeded.serial(100 + turn).casefold()
+    key = seeded.serial((100 + turn) % seeded.sizes.devices).casefold()
     return {"feed": "computer", "keys": [key], "action": "resend", "reason": "the bench"}
 
 

@@ -1,20 +1,25 @@
 """What Iru said of a device, as shaped by the newest run whose files are kept."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 from zlib import crc32
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from include.errors import PipelineError
 from include.insight.scope import Scope
 from include.insight.times import iso
 from include.inventory.run_folder import RunFolder
 from include.inventory.sync_tables import RUNS
 from include.storage import StoragePath, is_local, local_path, read_bytes, read_json
+
+log = logging.getLogger(__name__)
 
 RUNS_LOOKED_AT = 30
 """Runs of a few devices lie between those of the whole fleet; further back nothing is worth the time."""
@@ -40,15 +45,22 @@ def newest_shaped(scope: Scope, open_folder: OpenFolder, device_id: str, keys: M
     for run in runs:
         if not wanted:
             break
-        folder = RunFolder(open_folder(run.folder))
-        if not _is_about(folder, device_id):
-            continue
-        for feed in list(wanted):
-            payload = _row(folder, feed, wanted[feed])
-            if payload is not None:
-                found[feed] = Shaped(payload, iso(run.began_at))
-                del wanted[feed]
+        for feed, payload in _rows(RunFolder(open_folder(run.folder)), device_id, wanted):
+            found[feed] = Shaped(payload, iso(run.began_at))
+            del wanted[feed]
     return found
+
+
+def _rows(folder: RunFolder, device_id: str, keys: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
+    """Return what a run shaped of a device; nothing where its files cannot be read, or are removed meanwhile."""
+    try:
+        if not _is_about(folder, device_id):
+            return []
+        rows = ((feed, _row(folder, feed, key)) for feed, key in keys.items())
+        return [(feed, row) for feed, row in rows if row is not None]
+    except (PipelineError, OSError, pa.ArrowException) as error:
+        log.warning("The files of a run cannot be read (%s); an earlier run's are looked at.", type(error).__name__)
+        return []
 
 
 def _is_about(folder: RunFolder, device_id: str) -> bool:

@@ -1,8 +1,11 @@
 """How the page's questions reach the ledger: read-only, bounded, and told in words when they do not."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pagely
 import pytest
@@ -14,6 +17,7 @@ from include.errors import SetupWrong, StorageFailed
 from include.insight.errors import BadQuestion, NoLedger, OtherForm, TooSlow
 from include.insight.paging import Asked, Total, cursor_at
 from include.insight.reader import Reader
+from include.inventory.ledger import Ledger
 from include.inventory.ledger_tables import ROWS
 
 
@@ -139,3 +143,25 @@ def test_the_ledger_that_runs_write_is_the_one_that_is_read(tmp_path):
     with Reader(f"sqlite:///{folder}/ledger.sqlite", PAIR) as reader:
         assert reader.rows(sa.select(ROWS.c.key)) == []
     assert pagely.settings(tmp_path).ledger.endswith("ledger.sqlite")
+
+
+_KILLED = """
+import os, signal, sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("PRAGMA cache_size = 1")
+file.execute("BEGIN")
+file.execute("UPDATE ledger_rows SET message = hex(randomblob(2000))")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_is_told_and_then_mended_by_the_next_one(url):
+    """A reader may not roll back; it says what will, and reads what was there before once that is done."""
+    path = url.removeprefix("sqlite:///")
+    subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
+    assert Path(f"{path}-journal").exists()
+    with Reader(url, PAIR) as reader, pytest.raises(StorageFailed, match="killed in the middle"):
+        reader.check()
+    Ledger(url, PAIR).count_active("computer")
+    with Reader(url, PAIR) as reader:
+        assert reader.rows(sa.select(ROWS.c.message).where(ROWS.c.message.like("00%"))) == []

@@ -247,6 +247,17 @@ def test_files_that_are_gone_leave_the_rest_of_a_device(seen, tmp_path):
     assert {(field["iru"], field["state"]) for field in told["fields"]} == {(None, "same")}
 
 
+def test_files_that_are_damaged_leave_the_rest_of_a_device(tmp_path):
+    """A file that cannot be read takes no page away; an earlier run's is looked at."""
+    seeded = Seeded(SIZES, folder=str(tmp_path / "runs"))
+    seeded.write(f"sqlite:///{tmp_path}/ledger.sqlite")
+    write_files(seeded, tmp_path / "runs")
+    (rows,) = (tmp_path / "runs/iru_devices/run-1/shape/computer/rows").glob("*.parquet")
+    rows.write_bytes(b"PAR1 and no more")
+    told = device(pagely.scope(tmp_path, PAIR), seeded.device_id(20), Path)["feeds"][0]
+    assert (told["iru_at"], told["verdict"]) == (None, "inserted")
+
+
 def test_apps_of_a_device_are_sorted_and_filtered(seen):
     """Apps by name or by last use, page by page, active and removed ones apart."""
     scope, device_id = seen.scope(), seen.seeded.device_id(20)

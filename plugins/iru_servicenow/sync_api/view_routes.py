@@ -30,15 +30,18 @@ router = APIRouter()
 @router.get("/pairs")
 def get_pairs(request: Request, user: GetUserDep) -> Json:
     """Return the pairs of which the caller may read something."""
-    found = []
+    found, wrong = [], None
     for name in pair_names():
         try:
             mine = access_of(Settings.of_pair(name), request, user)
         except SetupWrong as error:
             log.warning("A pair is left out of the sync page: %s", error)
+            wrong = error
             continue
         if mine.readable or mine.reads_setup:
             found.append(_pair(mine))
+    if not found and wrong:
+        raise wrong
     if not found:
         raise HTTPException(403, "You may read no DAG of this integration. Ask the people who run this Airflow for it.")
     return Json({"user": user.get_name(), "pairs": found})
