@@ -73,10 +73,10 @@ _FLAGS = frozenset({"is_whole", "is_active", "active", "unconfirmed", "is_presen
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many rows are in a file, and whether there were more."""
+    """How many rows are in a file, and how many are not; of a total that is not exact at least so many."""
 
     rows: int
-    has_more: bool
+    left_out: int
 
 
 def all_at_once(rows: Sequence[Row]) -> Ask:
@@ -98,7 +98,7 @@ def by_feed(ask: Ask) -> Ask:
 def write(scope: Scope, table: str, ask: Ask, path: Path, *, most: int | None = None) -> Written:
     """Write a table into a file, at most so many rows; its suffix says whether it is CSV or Parquet."""
     columns, most = TABLES[table], MOST_ROWS if most is None else most
-    written, cursor = 0, None
+    written, total, cursor = 0, 0, None
     with closing(_writer(table, path)) as writer:
         while written < most:
             scope.reader.renew()
@@ -106,10 +106,10 @@ def write(scope: Scope, table: str, ask: Ask, path: Path, *, most: int | None = 
             scope.reader.close()
             rows = page.rows[: most - written]
             writer.write([[_at(row, column) for column in columns] for row in rows])
-            written, cursor = written + len(rows), page.next
+            written, total, cursor = written + len(rows), page.total.n, page.next
             if cursor is None:
-                return Written(written, len(rows) < len(page.rows))
-    return Written(written, True)
+                return Written(written, len(page.rows) - len(rows))
+    return Written(written, max(1, total - written))
 
 
 def _at(row: Row, column: str) -> Any:

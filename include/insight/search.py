@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-LONGEST = 200
-"""Characters of a search; nothing that people look for is longer."""
+LONGEST = 4000
+"""Characters of a search: a whole message of ServiceNow's is looked for too, to see whose it is."""
 
 
 def payload_of(text: str | None) -> dict[str, str]:

@@ -320,7 +320,7 @@ def test_a_file_that_has_not_all_rows_says_so(page, monkeypatch):
     monkeypatch.setattr("include.insight.download.MOST_ROWS", 10)
     monkeypatch.setattr("include.insight.download.ROWS_A_PAGE", 4)
     answer = post(page.viewer, "download", {"table": "devices", "format": "csv"})
-    assert answer.headers["X-Rows-Left-Out"] == "more than the first 10"
+    assert answer.headers["X-Rows-Left-Out"] == "50"
     assert len(answer.content.decode("utf-8-sig").splitlines()) == 11
 
 
@@ -329,7 +329,7 @@ def test_a_file_that_has_not_all_rows_says_so(page, monkeypatch):
     [
         ("stuck", {"kind": "lost"}, "kind"),
         ("stuck", {"kind": "refused", "limit": 201}, "limit"),
-        ("stuck", {"kind": "refused", "search": "x" * 201}, "search"),
+        ("stuck", {"kind": "refused", "search": "x" * 4001}, "search"),
         ("stuck", {"kind": "refused", "cursor": "nonsense"}, "cursor"),
         ("stuck", {"kind": "refused", "feed": "nothing"}, "no such feed"),
         ("stuck", {"kind": "refused", "more": 1}, "more"),

@@ -47,7 +47,7 @@ RIGHTS: dict[str, Callable[[Access], bool]] = {
 
 @router.post("/{pair}/download")
 def post_download(mine: ReadsSomething, body: Annotated[Download, Depends(body_of(Download))]) -> FileResponse:
-    """Return a table as a file; a header says so where it has not all rows."""
+    """Return a table as a file; a header says how many rows at least it has not."""
     if not RIGHTS[body.table](mine):
         raise HTTPException(403, "You may not read this table. Ask the people who run this Airflow for the right.")
     if body.filters.feed:
@@ -99,7 +99,7 @@ def _findings(mine: Access) -> list[dict[str, object]]:
 
 
 def _file(body: Download, path: Path, written: Written) -> FileResponse:
-    headers = {LEFT_OUT: f"more than the first {written.rows}"} if written.has_more else {}
+    headers = {LEFT_OUT: str(written.left_out)} if written.left_out else {}
     return FileResponse(
         path,
         media_type=TYPES[body.format],
