@@ -343,6 +343,8 @@ def test_a_file_that_has_not_all_rows_says_so(page, monkeypatch):
         ),
         ("orders", {"feed": "computer", "keys": ["k"] * 501, "action": "park", "reason": "x"}, "keys"),
         ("titles", {"sort": "newest"}, "sort"),
+        ("stuck/row", {"feed": "computer", "key": "a\x00xxx"}, "key"),
+        ("stuck/row", {"feed": "computer", "key": "a\ud800xxx"}, "body"),
         ("download", {"table": "passwords", "format": "csv"}, "table"),
     ],
 )
@@ -353,6 +355,11 @@ def test_a_question_that_makes_no_sense_is_told_in_one_sentence(page, path, body
     assert said in answer.json()["detail"]
     assert "s3cret" not in answer.text
     assert "xxx" not in answer.text
+
+
+def test_a_device_id_that_no_database_takes_is_refused(page):
+    """A NUL in an address is told as what it is."""
+    assert page.viewer.get(f"{PREFIX}/-/devices/a%00b").status_code == 422
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=x", "flow=cars"])

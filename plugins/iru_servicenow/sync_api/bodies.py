@@ -9,9 +9,12 @@ from include.insight.search import LONGEST
 
 MOST_KEYS = 500
 
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's texts hold no NUL, and neither does anything that is looked for."""
+
 Text = Annotated[str, StringConstraints(max_length=LONGEST)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=NO_NUL)]
 Cursor = Annotated[str, StringConstraints(max_length=16_000)]
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Kind = Literal["refused", "parked", "held", "rejected"]
@@ -63,7 +66,7 @@ class NewOrders(Body):
     feed: Name
     keys: Annotated[list[Key], Field(min_length=1, max_length=MOST_KEYS)]
     action: Literal["release", "park", "resend"]
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=NO_NUL)]
 
 
 class Filters(Body):
@@ -85,4 +88,4 @@ class Download(Body):
     table: Literal["stuck", "runs", "days", "orders", "devices", "device_apps", "history", "titles", "facts", "setup"]
     format: Literal["csv", "parquet"]
     filters: Filters = Field(default_factory=Filters)
-    device_id: Annotated[str, StringConstraints(max_length=200)] | None = None
+    device_id: Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)] | None = None

@@ -18,7 +18,7 @@ from include.servicenow.client import ServiceNowClient
 from iru_servicenow.storage import storage_path
 from iru_servicenow.sync_api.access import ReadsApps, ReadsDevices
 from iru_servicenow.sync_api.answers import Json
-from iru_servicenow.sync_api.bodies import Nothing, Paged
+from iru_servicenow.sync_api.bodies import NO_NUL, Nothing, Paged
 from iru_servicenow.sync_api.empty import or_empty
 from iru_servicenow.sync_api.guard import body_of
 from iru_servicenow.sync_api.run_routes import Cursor, Limit
@@ -26,7 +26,7 @@ from iru_servicenow.under_way import iru_hook, servicenow_hook
 
 router = APIRouter()
 
-DeviceId = Annotated[str, Path(max_length=200)]
+DeviceId = Annotated[str, Path(max_length=200, pattern=NO_NUL)]
 
 
 @router.post("/{pair}/devices")

@@ -9,6 +9,7 @@ from include.errors import SetupWrong
 from include.insight.order_list import orders
 from include.insight.paging import DEFAULT_ROWS, EMPTY, Asked
 from include.insight.scope import dag_of
+from include.inventory.database import open_database
 from include.inventory.orders import Orders
 from iru_servicenow.sync_api.access import Access, ReadsAny, Writes, refuse_feed
 from iru_servicenow.sync_api.answers import Json
@@ -44,8 +45,11 @@ def get_orders(mine: ReadsAny, cursor: Cursor = None, limit: Limit = DEFAULT_ROW
 def _place(mine: Access, body: NewOrders) -> int:
     with mine.scope() as scope:
         scope.reader.check()  # orders are for a ledger that is there; they make none
-    placing = Orders(mine.settings.ledger, mine.pair, wait_s=WAIT_S)
+    engine = open_database(mine.settings.ledger, wait_s=WAIT_S)
     try:
+        placing = Orders.on(engine, mine.pair)
         return placing.place(body.feed, body.keys, action=body.action, by=mine.user, reason=body.reason)
     except SetupWrong as error:
         raise HTTPException(422, str(error)) from None
+    finally:
+        engine.dispose()  # the API server lives for weeks, and orders are few
