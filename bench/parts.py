@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import chaos, client, extract, freshness, leverage, load, orchestration, plots
+from bench import chaos, client, extract, freshness, leverage, load, orchestration, page, plots
 
 Results = Mapping[str, Any]
 """What a part measured, as JSON values; ``passed`` says whether it kept what it promises."""
@@ -28,6 +28,7 @@ PARTS: Mapping[str, Part] = {
     "client": Part(client.measure, client.table, plots.plot_client),
     "orchestration": Part(orchestration.measure, orchestration.table),
     "freshness": Part(freshness.measure, freshness.table),
+    "page": Part(page.measure, page.table),
     "chaos": Part(chaos.measure, chaos.table, in_set=False),
 }
 """Every part by its name, in the order in which they run."""

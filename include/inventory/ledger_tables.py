@@ -46,12 +46,12 @@ ROWS = sa.Table(
 
 _UNCONFIRMED = ROWS.c.since.is_not(None)
 sa.Index(
-    "ledger_rows_unconfirmed", ROWS.c.source, ROWS.c.target, ROWS.c.feed, ROWS.c.since, ROWS.c.key,
+    "ledger_rows_unconfirmed", ROWS.c.source, ROWS.c.target, ROWS.c.feed, ROWS.c.since, ROWS.c.key, ROWS.c.attempts,
     sqlite_where=_UNCONFIRMED, postgresql_where=_UNCONFIRMED,
 )  # fmt: skip
 sa.Index(
     "ledger_rows_refused", ROWS.c.source, ROWS.c.target, ROWS.c.feed, ROWS.c.verdict, ROWS.c.since, ROWS.c.key,
-    sqlite_where=_UNCONFIRMED, postgresql_where=_UNCONFIRMED,
+    ROWS.c.attempts, sqlite_where=_UNCONFIRMED, postgresql_where=_UNCONFIRMED,
 )  # fmt: skip
 
 DEVICES = sa.Table(

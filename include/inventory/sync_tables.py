@@ -104,7 +104,7 @@ WAITING = sa.Table(
     sa.Column("payload", sa.Text, comment="JSON of the row as shaped; null where it has no shape"),
     sa.Column("since", sa.String(19), nullable=False, comment="of the first run in a row that said so"),
     sa.Column("run_id", sa.String(250), nullable=False),
-    sa.Index("sync_waiting_by_age", "source", "target", "verdict", "since"),
+    sa.Index("sync_waiting_by_age", "source", "target", "feed", "verdict", "since", "row_id"),
     sa.Index("sync_waiting_of_device", "source", "target", "device"),
 )
 
@@ -174,7 +174,7 @@ TITLES = sa.Table(
     sa.Column("unused_180", sa.Integer, nullable=False),
     sa.Column("newest_opened", sa.String(19)),
     sa.Column("as_of", sa.String(19), nullable=False),
-    sa.Index("fleet_titles_by_installs", "source", "target", "installs"),
-    sa.Index("fleet_titles_by_unused", "source", "target", "unused_90"),
-    sa.Index("fleet_titles_by_name", "source", "target", "name_folded"),
+    sa.Index("fleet_titles_by_installs", "source", "target", "installs", "title_id"),
+    sa.Index("fleet_titles_by_unused", "source", "target", "unused_90", "title_id"),
+    sa.Index("fleet_titles_by_name", "source", "target", "name_folded", "title_id"),
 )

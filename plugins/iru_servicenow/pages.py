@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 from include.inventory.settings import storage_root
 from iru_servicenow import sync_files
 from iru_servicenow.storage import storage_path
+from iru_servicenow.sync_api.app import make_api
 
 FILES = {
     "report.html": "text/html",
@@ -38,7 +39,7 @@ _RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,250}")
 
 
 def make_app() -> FastAPI:
-    """Return the app: the sync page, and the runs' pages, which need the right to read the DAG that they name."""
+    """Return the app: the sync page and its API, and the runs' pages, which need the right to read the DAG."""
     app = FastAPI(title="Iru to ServiceNow", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/runs/{dag_id}/{run_id}/{name}", dependencies=[Depends(requires_access_dag("GET"))])
@@ -46,6 +47,7 @@ def make_app() -> FastAPI:
         return _read(dag_id, run_id, name)
 
     app.include_router(sync_files.router)
+    app.mount("/api", make_api())
     return app
 
 

@@ -21,6 +21,8 @@ PIPELINE = (
     "inventory",
     "detection",
     "preflight",
+    "reconcile",
+    "insight",
     "sizing",
 )
 FILES = sorted(path for folder in ("include", "plugins", "dags") for path in (ROOT / folder).rglob("*.py"))
@@ -34,6 +36,8 @@ HOMES = {
     "triggers": "airflow.triggers.base",
     "pages": "airflow.api_fastapi.core_api.security",
     "sync_files": "airflow.api_fastapi.core_api.security",
+    "sync_api": "airflow.api_fastapi",
+    "audit_log": "airflow.models.log",
     "pools": "airflow.models.pool",
     "iru_servicenow_plugin": "airflow.listeners",
     "lineage": "airflow.providers",

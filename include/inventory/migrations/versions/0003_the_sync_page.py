@@ -36,8 +36,8 @@ def _amend_rows() -> None:
         )
     unconfirmed = sa.text("since IS NOT NULL")
     for name, columns in (
-        ("ledger_rows_unconfirmed", ("feed", "since", "key")),
-        ("ledger_rows_refused", ("feed", "verdict", "since", "key")),
+        ("ledger_rows_unconfirmed", ("feed", "since", "key", "attempts")),
+        ("ledger_rows_refused", ("feed", "verdict", "since", "key", "attempts")),
     ):
         op.create_index(
             name, "ledger_rows", [*_PAIR, *columns],
@@ -66,7 +66,9 @@ def _make_rows() -> None:
     _make("sync_waiting", {
         "feed*": 40, "row_id*": sa.Text, "verdict": 20, "device?": sa.Text, "serial_number": sa.Text,
         "columns": sa.Text, "message": sa.Text, "payload?": sa.Text, "since": 19, "run_id": 250,
-    }, {"sync_waiting_by_age": ("verdict", "since"), "sync_waiting_of_device": ("device",)})  # fmt: skip
+    }, {
+        "sync_waiting_by_age": ("feed", "verdict", "since", "row_id"), "sync_waiting_of_device": ("device",),
+    })  # fmt: skip
     _make("ledger_history", {
         "feed*": 40, "key*": sa.Text, "run_id*": 250, "device?": sa.Text, "verdict": 20, "message": sa.Text,
         "import_set": 40, "tried_at": 19,
@@ -85,8 +87,8 @@ def _make_fleet() -> None:
         "devices": sa.Integer, "versions": sa.Integer, "top_version": sa.Text, "never_opened": sa.Integer,
         "unused_30": sa.Integer, "unused_90": sa.Integer, "unused_180": sa.Integer, "newest_opened?": 19, "as_of": 19,
     }, {
-        "fleet_titles_by_installs": ("installs",), "fleet_titles_by_unused": ("unused_90",),
-        "fleet_titles_by_name": ("name_folded",),
+        "fleet_titles_by_installs": ("installs", "title_id"), "fleet_titles_by_unused": ("unused_90", "title_id"),
+        "fleet_titles_by_name": ("name_folded", "title_id"),
     })  # fmt: skip
 
 
