@@ -54,6 +54,7 @@ _CHANGES: Mapping[str, Callable[[Record, str], Record]] = {
     "control_characters": _text(lambda text: f"{text}\x00\x01\x08\x1b[31m\r\n\t\x7f\x85"),
     "null_word": _text(lambda _text: "NULL"),
     "formula": _text(lambda text: f'=HYPERLINK("https://sandbox.invalid","{text}")'),
+    "markup": _text(lambda text: f"<img src=x onerror=\"document.title='owned'\">{text}"),
     "rtl": _text(lambda text: f"\u202e\u05d0\u05d1\u05d2 {text} \u0627\u0628\u062c"),
     "nan_like": _text(lambda _text: "NaN"),
     "list_in_field": _text(lambda text: [text, text]),
