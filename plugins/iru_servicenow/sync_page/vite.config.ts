@@ -1,5 +1,5 @@
 import { defineConfig } from "vite";
-import { licences } from "./licences";
+import { licences } from "./licences.ts";
 import { mock } from "./mock/plugin.mjs";
 
 const CSP =

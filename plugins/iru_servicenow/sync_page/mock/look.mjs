@@ -85,6 +85,40 @@ for (const [name, steps] of Object.entries(dialogs)) {
     else await look(full, `${root}/iru-servicenow/page/#/runs`, { theme, width, steps: async (page) => { for (const button of await page.getByRole("button", { name: /Show as table/ }).all()) await button.click(); } });
   }
 }
+/** In an iframe with Airflow's sandbox: theme, deep links both ways, Airflow's pages, tabs of their own. */
+async function embedded() {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && complain("embedded console:", message.text().slice(0, 300)));
+  await page.goto(`${root}/airflow/page#/stuck?kind=held`, { waitUntil: "networkidle" });
+  const frame = page.frames()[1];
+  const wants = async (what, is, be) => { if (is !== be) complain("embedded:", what, "is", is, "and should be", be); };
+  await frame.getByRole("heading", { name: "Held rows" }).waitFor({ timeout: 5000 }).catch(() => complain("embedded: the deep link was not followed"));
+  await wants("theme", await frame.evaluate(() => document.documentElement.className), "dark");
+  await page.evaluate(() => { document.documentElement.className = "light"; });
+  await page.waitForTimeout(300);
+  await wants("theme", await frame.evaluate(() => document.documentElement.className), "light");
+  await frame.getByRole("link", { name: "Runs", exact: true }).click();
+  await page.waitForTimeout(500);
+  await wants("parent's hash", await page.evaluate(() => location.hash), "#/runs");
+  await page.goBack();
+  await page.waitForTimeout(500);
+  await wants("hash after going back", await page.evaluate(() => location.hash), "#/stuck?kind=held");
+  await page.evaluate(() => { location.hash = "#/runs"; });
+  const opened = context.waitForEvent("page", { timeout: 5000 });
+  await frame.getByRole("link", { name: /^Report/ }).first().click();
+  await wants("new tab", new URL((await opened).url()).pathname.startsWith("/iru-servicenow/runs/"), true);
+  const saved = page.waitForEvent("download", { timeout: 5000 });
+  await frame.getByRole("button", { name: "Download the runs" }).click();
+  await frame.getByRole("menuitem", { name: /CSV/ }).click();
+  await wants("file", (await saved).suggestedFilename(), "runs.csv");
+  await page.evaluate(() => { window.addEventListener("popstate", (event) => { window.popped = [location.pathname, event instanceof PopStateEvent]; }); });
+  await frame.locator("main tbody a").first().click();
+  await page.waitForTimeout(300);
+  await wants("popstate", JSON.stringify(await page.evaluate(() => [window.popped[0].startsWith("/dags/iru_devices/runs/scheduled__"), window.popped[1]])), "[true,true]");
+  await context.close();
+}
+if (wanted("embedded")) await embedded();
 await browser.close();
 server.httpServer.close();
 console.log(bad === 0 ? "nothing to complain of" : `${bad} complaints`);

@@ -18,6 +18,13 @@ async function handle(request, response, next) {
     response.end(typeof body === "string" ? body : JSON.stringify(body));
     return;
   }
+  if (url.pathname.startsWith("/airflow/")) {
+    // Airflow's window in short: a page of another path with our page in the iframe that Airflow 3.3 makes.
+    response.writeHead(200, { "Content-Type": "text/html" });
+    response.end('<!doctype html><html lang="en" class="dark"><title>Airflow</title><link rel="icon" href="data:,"><body><iframe title="Iru" style="width:100%;height:95vh" ' +
+      'sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="/iru-servicenow/page/"></iframe></body></html>');
+    return;
+  }
   next();
 }
 

@@ -36,8 +36,13 @@ function Shown({ route }: { route: Route }) {
 
 function Views({ route }: { route: Route }) {
   const href = useHref();
+  const bar = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const here = bar.current?.querySelector<HTMLElement>("[aria-current]");
+    if (here) bar.current!.scrollLeft = here.offsetLeft - (bar.current!.clientWidth - here.offsetWidth) / 2; // in a narrow window
+  }, [route.view]);
   return (
-    <Flex as="nav" aria-label="Views" overflowX="auto" borderBottomWidth="1px" gap={1} mx={-1} px={1}>
+    <Flex as="nav" ref={bar} position="relative" aria-label="Views" overflowX="auto" borderBottomWidth="1px" gap={1} mx={-1} px={1}>
       {VIEWS.map(({ view, title }) => (
         <Link key={view} href={href(view)} aria-current={route.view === view ? "page" : undefined} px={3} py={2} whiteSpace="nowrap" borderRadius={0}
           fontWeight={route.view === view ? "semibold" : "normal"} color={route.view === view ? "fg" : "fg.muted"} borderBottomWidth="3px" mb="-1px" outlineOffset="-2px"

@@ -59,6 +59,9 @@ const FEEDS: Record<string, string> = { computer: "Computers", mdm: "MDM records
 /** A feed's name for people; a feed that only an own mapping knows keeps its name. */
 export const feedTitle = (feed: string): string => FEEDS[feed] ?? feed;
 
+/** Server text for the eye: what turns the direction of reading or cannot be seen shows as a mark ("exe.png" stays what it is). */
+export const plain = (text: string): string => text.replace(/[\p{Cc}\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, (c) => (c === "\n" ? c : "\ufffd"));
+
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
 
 /** The flow that carries a feed, as the mapping that comes with the project has it. */

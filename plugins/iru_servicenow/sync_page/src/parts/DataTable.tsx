@@ -54,7 +54,7 @@ export function Rows<T>({ rows, caption, columns, rowKey, choice, dim = false }:
         </Table.Header>
         <Table.Body>
           {rows.map((row) => (
-            <Table.Row key={rowKey(row)} bg={choice?.has(row) ? "blue.subtle" : undefined} _hover={{ bg: "gray.subtle" }}>
+            <Table.Row key={rowKey(row)} bg={choice?.has(row) ? { _light: "blue.subtle", _dark: "blue.950" } : undefined} _hover={{ bg: "gray.subtle" }}>
               {choice && (
                 <Table.Cell><Tick checked={choice.has(row)} label={choice.label(row)} onChange={(on) => choice.set([row], on)} /></Table.Cell>
               )}

@@ -3,13 +3,13 @@
 import { Box, Button } from "@chakra-ui/react";
 import {
   BarController, BarElement, CategoryScale, Chart, Legend, LinearScale, LineController, LineElement, PointElement, Tooltip,
-  type ChartOptions,
+  type ChartOptions, type Scale,
 } from "chart.js";
 import { useState } from "react";
 import { Bar, Line } from "react-chartjs-2";
-import { decimal } from "../lib/format";
+import { decimal, plain } from "../lib/format";
 import { useTheme } from "../lib/hooks";
-import { Card, Empty } from "./basics";
+import { Card, Clip, Empty } from "./basics";
 import { Rows } from "./DataTable";
 import { ink } from "./palette";
 
@@ -22,20 +22,20 @@ type Props = {
   kind?: "bar" | "line"; isStacked?: boolean; isAcross?: boolean; shown?: (value: number) => string; aside?: React.ReactNode;
 };
 
-const cut = (text: string, at = 26) => (text.length > at ? `${text.slice(0, at - 1)}…` : text);
+const cut = (text: string, at: number) => (text.length > at ? `${text.slice(0, at - 1)}…` : text);
 
-function options({ unit, label, isStacked, isAcross, shown = decimal, series }: Props, theme: "light" | "dark"): ChartOptions<"bar" | "line"> {
+function options({ unit, label, isStacked, isAcross, shown = decimal, series, kind }: Props, theme: "light" | "dark"): ChartOptions<"bar" | "line"> {
   const { text, grid } = ink(theme);
   const named = (name: string) => ({ display: true, text: name, color: text });
   const values = {
     title: named(unit), stacked: isStacked, beginAtZero: true, grid: { color: grid },
-    ticks: { color: text, precision: 0, maxTicksLimit: 7, callback: (value: number | string) => shown(Number(value)) },
+    ticks: { color: text, precision: 0, maxTicksLimit: 7, maxRotation: 0, autoSkipPadding: 12, callback: (value: number | string) => shown(Number(value)) },
   };
   const names = {
-    title: { ...named(label), display: !isAcross }, stacked: isStacked, grid: { display: false },
+    title: { ...named(label), display: !isAcross }, stacked: isStacked, offset: true, grid: { display: false },
     ticks: {
       color: text, autoSkip: !isAcross, maxRotation: 0,
-      ...(isAcross && { callback(this: { getLabelForValue: (i: number) => string }, i: number | string) { return cut(this.getLabelForValue(Number(i))); } }),
+      ...(isAcross && { callback(this: Scale, i: number | string) { return cut(this.getLabelForValue(Number(i)), this.chart.width < 480 ? 16 : 30); } }),
     },
   };
   return {
@@ -43,7 +43,7 @@ function options({ unit, label, isStacked, isAcross, shown = decimal, series }: 
     indexAxis: isAcross ? "y" : "x", maintainAspectRatio: false, responsive: true, interaction: { mode: "index", intersect: false, axis: isAcross ? "y" : "x" },
     scales: isAcross ? { x: values, y: names } : { x: names, y: values },
     plugins: {
-      legend: { display: series.length > 1, position: "bottom", labels: { color: text, boxWidth: 14, usePointStyle: false } },
+      legend: { display: series.length > 1, position: "bottom", labels: { color: text, boxWidth: 14, ...(kind === "line" && { usePointStyle: true, pointStyle: "line", pointStyleWidth: 28 }) } },
       tooltip: {
         filter: (item) => item.raw !== null && item.raw !== 0,
         callbacks: { label: (item) => `${item.dataset.label}: ${shown(Number(item.raw))} ${unit.toLowerCase()}` },
@@ -53,7 +53,8 @@ function options({ unit, label, isStacked, isAcross, shown = decimal, series }: 
 }
 
 export function Plot(props: Props) {
-  const { title, labels, label, series, unit, empty, kind = "bar", isAcross = false, shown = decimal } = props;
+  const { title, label, series, unit, empty, kind = "bar", isAcross = false, shown = decimal } = props;
+  const labels = props.labels.map(plain);
   const theme = useTheme();
   const [asTable, setAsTable] = useState(false);
   const has = labels.length > 0 && series.some((one) => one.values.some((value) => value !== null));
@@ -75,9 +76,9 @@ export function Plot(props: Props) {
     )}>
       {!has && <Empty title={empty} />}
       {has && asTable && (
-        <Rows caption={title} rows={rows} rowKey={(row) => row.name}
+        <Rows caption={title} rows={rows} rowKey={(row) => String(row.i)}
           columns={[
-            { head: label, cell: (row) => row.name },
+            { head: label, cell: (row) => <Clip>{row.name}</Clip> },
             ...series.map((one) => ({
               head: series.length > 1 ? one.name : unit, isNumber: true,
               cell: (row: { i: number }) => { const value = one.values[row.i]; return value == null ? "–" : shown(value); },

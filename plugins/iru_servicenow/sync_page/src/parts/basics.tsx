@@ -3,7 +3,7 @@
 import { Badge, Box, Button, Heading, Link, Skeleton, Stack, Text, VisuallyHidden } from "@chakra-ui/react";
 import type { ReactNode } from "react";
 import { openInAirflow, openOutside, runPath } from "../lib/airflow";
-import { ago, capital, local, utc } from "../lib/format";
+import { ago, capital, local, plain, utc } from "../lib/format";
 
 type Sign = "check" | "warn" | "cross" | "question" | "out" | "down";
 const SIGNS: Record<Sign, string> = {
@@ -100,9 +100,9 @@ export const Tag = ({ word, hue }: { word: string; hue?: string }) => (
 
 /** Long names of servers wrap where they must, and never break a layout. */
 export const Clip = ({ children, width = "22rem" }: { children: string; width?: string }) => (
-  <Box as="span" display="-webkit-box" maxW={width} overflow="hidden" overflowWrap="anywhere" title={children}
+  <Box as="span" display="-webkit-box" w="max-content" maxW={`min(${width}, 60vw)`} overflow="hidden" overflowWrap="anywhere" title={plain(children)}
     css={{ WebkitLineClamp: 2, WebkitBoxOrient: "vertical", unicodeBidi: "isolate" }}>
-    {children || "–"}
+    {plain(children) || "–"}
   </Box>
 );
 

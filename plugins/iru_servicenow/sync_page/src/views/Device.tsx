@@ -4,7 +4,7 @@ import { Box, Button, Flex, Heading, Link, Stack, Text } from "@chakra-ui/react"
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, path, post, query as search } from "../lib/api";
-import { feedTitle, plural } from "../lib/format";
+import { feedTitle, plain, plural } from "../lib/format";
 import { useChosen, useHref, useNow, usePaged, useRoute } from "../lib/hooks";
 import type { Device as Known, DeviceApp, DeviceFeed, Field, Page, Verdict } from "../lib/types";
 import { Card, Clip, Empty, Failed, Icon, Loaded, OutLink, RunLink, Tag, Time } from "../parts/basics";
@@ -32,7 +32,7 @@ const FIELDS: Col<Field>[] = [
 function FeedTable({ feed, now }: { feed: DeviceFeed; now: number }) {
   return (
     <Card title={feedTitle(feed.feed)} aside={<Tag word={feed.verdict} />}>
-      {feed.message && <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere">{feed.message}</Box>}
+      {feed.message && <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere">{plain(feed.message)}</Box>}
       <Text fontSize="sm" color="fg.muted">
         Confirmed <Time iso={feed.confirmed_at} now={now} />, last tried <Time iso={feed.tried_at} now={now} /> by <RunLink dagId={feed.dag_id} runId={feed.run_id}>this run</RunLink>
         {feed.attempts > 0 && `, ${plural(feed.attempts, "attempt")}`}{feed.import_set && <>, in import set <OutLink href={feed.import_set.url}>{feed.import_set.name}</OutLink></>}.
@@ -109,7 +109,7 @@ export function Device({ id }: { id: string }) {
           <Stack gap={4}>
             <Flex justify="space-between" wrap="wrap" gap={3} align="start">
               <Box minW={0}>
-                <Heading as="h2" size="lg" overflowWrap="anywhere">{device.name || device.serial_number}</Heading>
+                <Heading as="h2" size="lg" overflowWrap="anywhere">{plain(device.name || device.serial_number)}</Heading>
                 <Text color="fg.muted" overflowWrap="anywhere">{device.serial_number} · {device.model} · {device.os_type} {device.os_version} · {plural(device.apps, "app")}{!device.is_active && " · gone from Iru"}</Text>
               </Box>
               <Stack align={{ base: "start", md: "end" }} gap={1}>
@@ -120,7 +120,7 @@ export function Device({ id }: { id: string }) {
             {ask.error && <Failed what="The newest values" error={ask.error} retry={() => ask.mutate()} />}
             {waiting.length > 0 && (
               <Card title="Waiting" level="h3">
-                {waiting.map((row) => <Text key={`${row.feed} ${row.key}`} overflowWrap="anywhere"><Tag word={row.kind} /> {feedTitle(row.feed)}: {row.message} <Link href={href("stuck", null, { kind: row.kind, feed: row.feed })} color="blue.fg" textDecoration="underline">Stuck rows</Link></Text>)}
+                {waiting.map((row) => <Text key={`${row.feed} ${row.key}`} overflowWrap="anywhere"><Tag word={row.kind} /> {feedTitle(row.feed)}: {plain(row.message)} <Link href={href("stuck", null, { kind: row.kind, feed: row.feed })} color="blue.fg" textDecoration="underline">Stuck rows</Link></Text>)}
               </Card>
             )}
             <Flex as="nav" aria-label="About this device" gap={2} wrap="wrap">

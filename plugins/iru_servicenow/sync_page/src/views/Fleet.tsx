@@ -4,7 +4,7 @@ import { Input, SimpleGrid, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, path, post, query as search } from "../lib/api";
-import { dayShown, number } from "../lib/format";
+import { dayShown, number, plain } from "../lib/format";
 import { useChosen, useNow, usePaged, useSettled, useTheme } from "../lib/hooks";
 import type { Day, Fact, Fleet as State, Page, Title } from "../lib/types";
 import { Card, Clip, Empty, Loaded, Time } from "../parts/basics";
@@ -13,6 +13,8 @@ import { Download } from "../parts/Download";
 import { SERIES, VERDICT_COLOURS } from "../parts/palette";
 import { Plot } from "../parts/Plot";
 import { sumDays } from "./Runs";
+
+const cut = (text: string) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
 
 const FACTS: { fact: keyof State["facts"]; title: string; label: string }[] = [
   { fact: "os_version", title: "OS versions", label: "OS version" }, { fact: "model", title: "Models", label: "Model" },
@@ -86,7 +88,7 @@ function Titles({ tells }: { tells: boolean }) {
     { head: "Publisher", cell: (row) => <Clip width="16rem">{row.publisher}</Clip> },
     { head: "Installs", isNumber: true, sort: by("installs", true), cell: (row) => number(row.installs) },
     { head: "Devices", isNumber: true, cell: (row) => number(row.devices) },
-    { head: "Versions", isNumber: true, cell: (row) => <>{number(row.versions)}<Text fontSize="xs" color="fg.muted">mostly <Clip width="8rem">{row.top_version}</Clip></Text></> },
+    { head: "Versions", isNumber: true, cell: (row) => <>{number(row.versions)}<Text fontSize="xs" color="fg.muted">mostly {cut(plain(row.top_version))}</Text></> },
     ...unused,
   ];
   return (

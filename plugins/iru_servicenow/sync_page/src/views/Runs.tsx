@@ -40,13 +40,13 @@ export function sumDays(days: Day[], feed: string): { day: string; counts: Recor
 
 const NOT_SENT = ["unchanged", "filtered"];
 
-function VerdictPlot({ days, feed }: { days: Day[]; feed: string }) {
+function VerdictPlot({ days, feed, aside }: { days: Day[]; feed: string; aside: React.ReactNode }) {
   const theme = useTheme();
   const sums = sumDays(days, feed);
   const shown = VERDICTS.filter((name) => !NOT_SENT.includes(name) && sums.some(({ counts }) => (counts[name] ?? 0) > 0));
   const series = shown.map((name) => ({ name: capital(name), colour: colour(name, theme), values: sums.map(({ counts }) => counts[name] ?? 0) }));
   return (
-    <Plot title="Verdicts a day" label="Day (UTC)" unit="Rows" isStacked shown={number} labels={sums.map(({ day }) => dayShown(day))} series={series}
+    <Plot title="Verdicts a day" aside={aside} label="Day (UTC)" unit="Rows" isStacked shown={number} labels={sums.map(({ day }) => dayShown(day))} series={series}
       empty={sums.length > 0 ? "Nothing changed on these days: every row was unchanged." : "No run has been settled in this time."} />
   );
 }
@@ -105,7 +105,7 @@ export function Runs() {
         <Choose label="Feed in the plot" value={feed} options={[["", "All"], ...feeds.map((name): [string, string] => [name, feedTitle(name)])]} onChange={(value) => go({ feed: value })} />
       </Flex>
       <SimpleGrid columns={{ base: 1, lg: 2 }} gap={4}>
-        <Loaded query={perDay} what="Verdicts a day">{(data) => <Stack minW={0} gap={1}><VerdictPlot days={data.days} feed={feed} /><Flex justify="end"><Download table="days" filters={{ days: Number(days) }} name="the verdicts a day" /></Flex></Stack>}</Loaded>
+        <Loaded query={perDay} what="Verdicts a day">{(data) => <VerdictPlot days={data.days} feed={feed} aside={<Download table="days" filters={{ days: Number(days) }} name="the verdicts a day" />} />}</Loaded>
         <Loaded query={latency} what="Latency">{(data) => <LatencyPlot days={data.days} />}</Loaded>
       </SimpleGrid>
       <Card title="Runs" aside={

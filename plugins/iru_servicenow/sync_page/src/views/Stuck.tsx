@@ -101,7 +101,7 @@ export function Stuck() {
           {message && <HStack fontSize="sm"><Text>With the message: <Clip width="20rem">{message}</Clip></Text><Button size="xs" variant="outline" onClick={() => setMessage("")}>Any message</Button></HStack>}
         </Flex>
         <OrderBar rows={[...chosen.values()]} flowOf={flowOf} onDone={(result) => { clear(); setDone(result); }} />
-        <PagedTable paged={paged} what="Stuck rows" caption={`${capital(kind)} rows`} rowKey={key} choice={choice}
+        <PagedTable paged={paged} what="Stuck rows" caption={`${capital(kind)} rows`} rowKey={key} choice={pair.may.write_devices || pair.may.write_apps ? choice : undefined}
           columns={columns(setOpen, href, now, sort, setSort)}
           empty={words || feed || verdict
             ? <Empty title="No row is like that">Take a filter away, or search for something else.</Empty>
@@ -126,7 +126,7 @@ function Messages({ query, kind, onChoose }: { query: { data: { groups: Group[] 
             { head: "Feed", cell: (row) => feedTitle(row.feed) },
             { head: "Verdict", cell: (row) => <Tag word={row.verdict} /> },
             { head: "Rows", isNumber: true, cell: (row) => number(row.n) },
-            { head: "Show", cell: (row) => <Button size="xs" variant="outline" aria-label={`Show the rows with: ${row.message}`} onClick={() => onChoose(row)}>Show rows</Button> },
+            { head: "Show", cell: (row) => <Button size="xs" variant="outline" aria-label={`Show rows with: ${row.message}`} onClick={() => onChoose(row)}>Show rows</Button> },
           ]} />;
         }}
       </Loaded>

@@ -3,7 +3,7 @@
 import { Box, CloseButton, Dialog, Heading, Portal, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
 import { path, post } from "../lib/api";
-import { capital, feedTitle, flowOf, plural } from "../lib/format";
+import { capital, feedTitle, flowOf, plain, plural } from "../lib/format";
 import { useChosen } from "../lib/hooks";
 import type { Order, StuckDetail, StuckRow, Verdict } from "../lib/types";
 import { Clip, Empty, Loaded, OutLink, RunLink, Tag, Time } from "../parts/basics";
@@ -53,14 +53,14 @@ export function StuckDialog({ row, onClose, onDone }: { row: StuckRow; onClose: 
         <Dialog.Backdrop />
         <Dialog.Positioner p={{ base: 0, md: 4 }}>
           <Dialog.Content maxW="60rem">
-            <Dialog.Header pe={12}><Dialog.Title overflowWrap="anywhere" minW={0}>{row.name || row.key_shown}</Dialog.Title></Dialog.Header>
+            <Dialog.Header pe={12}><Dialog.Title overflowWrap="anywhere" minW={0}>{plain(row.name || row.key_shown)}</Dialog.Title></Dialog.Header>
             <Dialog.Body tabIndex={0}>
               <Stack gap={4}>
                 <Box fontSize="sm">
                   <Text overflowWrap="anywhere">{feedTitle(row.feed)}, key {row.key_shown}</Text>
                   <Text><Tag word={row.verdict || row.kind} /> {row.attempts > 0 && `${plural(row.attempts, "attempt")}, `}since <Time iso={row.since} /></Text>
                 </Box>
-                <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere" whiteSpace="pre-wrap">{row.message || "No message."}</Box>
+                <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere" whiteSpace="pre-wrap">{plain(row.message) || "No message."}</Box>
                 <OrderBar rows={[row]} flowOf={flowOf} onDone={onDone} />
                 <Loaded query={query} what="The row">
                   {(detail) => (
