@@ -18,7 +18,9 @@ function packageOf(module: string): Package | null {
 }
 
 function text({ folder }: Package): string {
-  const names = readdirSync(folder).filter((name) => /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i.test(name)).sort();
+  const names = readdirSync(folder)
+    .filter((name) => /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i.test(name))
+    .sort();
   return names.map((name) => readFileSync(join(folder, name), "utf-8").replaceAll("\r\n", "\n").trim()).join("\n\n");
 }
 

@@ -42,11 +42,34 @@ function Views({ route }: { route: Route }) {
     if (here) bar.current!.scrollLeft = here.offsetLeft - (bar.current!.clientWidth - here.offsetWidth) / 2; // in a narrow window
   }, [route.view]);
   return (
-    <Flex as="nav" ref={bar} position="relative" aria-label="Views" overflowX="auto" borderBottomWidth="1px" gap={1} mx={-1} px={1}>
+    <Flex
+      as="nav"
+      ref={bar}
+      position="relative"
+      aria-label="Views"
+      overflowX="auto"
+      borderBottomWidth="1px"
+      gap={1}
+      mx={-1}
+      px={1}
+    >
       {VIEWS.map(({ view, title }) => (
-        <Link key={view} href={href(view)} aria-current={route.view === view ? "page" : undefined} px={3} py={2} whiteSpace="nowrap" borderRadius={0}
-          fontWeight={route.view === view ? "semibold" : "normal"} color={route.view === view ? "fg" : "fg.muted"} borderBottomWidth="3px" mb="-1px" outlineOffset="-2px"
-          borderBottomColor={route.view === view ? "brand.solid" : "transparent"} _hover={{ textDecoration: "none", color: "fg", bg: "gray.subtle" }}>
+        <Link
+          key={view}
+          href={href(view)}
+          aria-current={route.view === view ? "page" : undefined}
+          px={3}
+          py={2}
+          whiteSpace="nowrap"
+          borderRadius={0}
+          fontWeight={route.view === view ? "semibold" : "normal"}
+          color={route.view === view ? "fg" : "fg.muted"}
+          borderBottomWidth="3px"
+          mb="-1px"
+          outlineOffset="-2px"
+          borderBottomColor={route.view === view ? "brand.solid" : "transparent"}
+          _hover={{ textDecoration: "none", color: "fg", bg: "gray.subtle" }}
+        >
           {title}
         </Link>
       ))}
@@ -73,16 +96,34 @@ function Framed({ pairs }: { pairs: Pair[] }) {
       <Stack as="header" gap={3} pt={4}>
         <Flex justify="space-between" align="end" wrap="wrap" gap={3}>
           <Box minW={0}>
-            <Heading as="h1" size="xl">Iru → ServiceNow<VisuallyHidden>: {title}</VisuallyHidden></Heading>
-            <Text fontSize="sm" color="fg.muted" overflowWrap="anywhere">{pair.iru} → {pair.servicenow}</Text>
+            <Heading as="h1" size="xl">
+              Iru → ServiceNow<VisuallyHidden>: {title}</VisuallyHidden>
+            </Heading>
+            <Text fontSize="sm" color="fg.muted" overflowWrap="anywhere">
+              {pair.iru} → {pair.servicenow}
+            </Text>
           </Box>
-          {several && <Choose label="Pair" value={pair.name} options={pairs.map((one) => [one.name, one.title])}
-            onChange={(name) => { window.location.hash = format({ pair: name, view: route.view, query: route.query }); }} />}
+          {several && (
+            <Choose
+              label="Pair"
+              value={pair.name}
+              options={pairs.map((one) => [one.name, one.title])}
+              onChange={(name) => {
+                window.location.hash = format({ pair: name, view: route.view, query: route.query });
+              }}
+            />
+          )}
         </Flex>
         <Views route={route} />
       </Stack>
       <Box as="main" id="main" ref={main} tabIndex={-1} py={4} outline="none" minW={0}>
-        {allowed ? <Shown key={pair.name} route={route} /> : <Empty title="You may not see this">It takes Airflow's right to read the DAG {route.view === "setup" ? pair.dags.preflight : pair.dags.devices}.</Empty>}
+        {allowed ? (
+          <Shown key={pair.name} route={route} />
+        ) : (
+          <Empty title="You may not see this">
+            It takes Airflow's right to read the DAG {route.view === "setup" ? pair.dags.preflight : pair.dags.devices}.
+          </Empty>
+        )}
       </Box>
     </PairContext>
   );
@@ -96,16 +137,39 @@ export function App() {
     root.classList.add(theme);
     root.style.colorScheme = theme;
   }, [theme]);
-  const query = useQuery({ queryKey: ["pairs"], queryFn: ({ signal }) => get<Pairs>("/pairs", signal), staleTime: 300_000 });
+  const query = useQuery({
+    queryKey: ["pairs"],
+    queryFn: ({ signal }) => get<Pairs>("/pairs", signal),
+    staleTime: 300_000,
+  });
   return (
     <Box maxW="1600px" mx="auto" px={{ base: 3, md: 5 }}>
-      <Link href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }} position="absolute" left="-999px" _focus={{ left: 2, top: 2, bg: "bg", p: 2, zIndex: "skipNav" }}>Skip to the content</Link>
+      <Link
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+        position="absolute"
+        left="-999px"
+        _focus={{ left: 2, top: 2, bg: "bg", p: 2, zIndex: "skipNav" }}
+      >
+        Skip to the content
+      </Link>
       {query.data === undefined || query.data.pairs.length === 0 ? (
         <Box as="main" id="main" tabIndex={-1} py={6}>
-          <Heading as="h1" size="xl" mb={4}>Iru → ServiceNow</Heading>
-          <Loaded query={query} what="The page" lines={8}>{() => <Empty title="There is nothing that you may see">Ask for the right to read the DAGs of a pair.</Empty>}</Loaded>
+          <Heading as="h1" size="xl" mb={4}>
+            Iru → ServiceNow
+          </Heading>
+          <Loaded query={query} what="The page" lines={8}>
+            {() => (
+              <Empty title="There is nothing that you may see">Ask for the right to read the DAGs of a pair.</Empty>
+            )}
+          </Loaded>
         </Box>
-      ) : <Framed pairs={query.data.pairs} />}
+      ) : (
+        <Framed pairs={query.data.pairs} />
+      )}
     </Box>
   );
 }

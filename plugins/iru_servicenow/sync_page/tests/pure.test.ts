@@ -10,7 +10,18 @@ import { sumDays } from "../src/views/Runs";
 
 test("durations are in words that a person says", () => {
   const seconds = [0, 2.84, 95, 119.6, 3599, 3600, 7500, 86_400, 172_800, 86_400 * 75];
-  expect(seconds.map(duration)).toEqual(["0 s", "2.8 s", "95 s", "2 min", "1 h", "1 h", "2 h 5 min", "24 h", "2 days", "2 months"]);
+  expect(seconds.map(duration)).toEqual([
+    "0 s",
+    "2.8 s",
+    "95 s",
+    "2 min",
+    "1 h",
+    "1 h",
+    "2 h 5 min",
+    "24 h",
+    "2 days",
+    "2 months",
+  ]);
 });
 
 test("times are told against now, past and future, and nonsense is shown as it is", () => {
@@ -37,7 +48,8 @@ test("a name cannot turn the direction of what follows", () => {
 
 test("routes are read back as they were written", () => {
   const routes: Route[] = [
-    { pair: null, view: "overview", id: null, query: {} }, { pair: "emea", view: "stuck", id: null, query: { kind: "refused", feed: "apps" } },
+    { pair: null, view: "overview", id: null, query: {} },
+    { pair: "emea", view: "stuck", id: null, query: { kind: "refused", feed: "apps" } },
     { pair: "-", view: "devices", id: "a/b c", query: { tab: "apps" } },
   ];
   for (const route of routes) expect(parse(format(route))).toEqual(route);
@@ -53,7 +65,9 @@ test("unknown routes are the overview, and what somebody typed never stays in a 
 
 test("errors say the server's sentence, or one of ours", () => {
   expect(sentence({ detail: "The database is away." }, 503)).toBe("The database is away.");
-  expect(sentence({ detail: [{ msg: "Input should be less" }, { msg: "Field required" }] }, 422)).toBe("Input should be less; Field required.");
+  expect(sentence({ detail: [{ msg: "Input should be less" }, { msg: "Field required" }] }, 422)).toBe(
+    "Input should be less; Field required.",
+  );
   expect(sentence(null, 401)).toContain("sign in");
   expect(sentence("<html>", 500)).toContain("500");
 });
@@ -72,8 +86,15 @@ test("a file's name comes from the server, without a path", () => {
 
 test("days are summed over feeds, or of one feed alone", () => {
   const counts = { updated: 1 } as never;
-  const days = [{ day: "2026-11-02", feed: "a", runs: 1, failed: 0, counts }, { day: "2026-11-01", feed: "b", runs: 1, failed: 0, counts }, { day: "2026-11-02", feed: "b", runs: 1, failed: 0, counts }];
-  expect(sumDays(days, "").map(({ day, counts: { updated } }) => [day, updated])).toEqual([["2026-11-01", 1], ["2026-11-02", 2]]);
+  const days = [
+    { day: "2026-11-02", feed: "a", runs: 1, failed: 0, counts },
+    { day: "2026-11-01", feed: "b", runs: 1, failed: 0, counts },
+    { day: "2026-11-02", feed: "b", runs: 1, failed: 0, counts },
+  ];
+  expect(sumDays(days, "").map(({ day, counts: { updated } }) => [day, updated])).toEqual([
+    ["2026-11-01", 1],
+    ["2026-11-02", 2],
+  ]);
   expect(sumDays(days, "a")).toHaveLength(1);
 });
 
@@ -83,6 +104,8 @@ test("a button that is off says why", () => {
   expect(hindrance([row], "park", { devices: false, apps: false }, flow)).toContain("not start runs");
   expect(hindrance([], "park", { devices: true, apps: true }, flow)).toBe("Choose rows first.");
   expect(hindrance([row], "park", { devices: true, apps: false }, flow)).toContain("this feed");
-  expect(hindrance([row], "release", { devices: true, apps: true }, flow)).toBe("None of the chosen rows can be released.");
+  expect(hindrance([row], "release", { devices: true, apps: true }, flow)).toBe(
+    "None of the chosen rows can be released.",
+  );
   expect(hindrance([row], "park", { devices: true, apps: true }, flow)).toBeNull();
 });

@@ -25,7 +25,8 @@ export const runPath = (dagId: string, runId: string, root: string = airflowRoot
   `${root}/dags/${encodeURIComponent(dagId)}/runs/${encodeURIComponent(runId)}`;
 
 /** Airflow's page of a DAG. */
-export const dagPath = (dagId: string, root: string = airflowRoot()): string => `${root}/dags/${encodeURIComponent(dagId)}`;
+export const dagPath = (dagId: string, root: string = airflowRoot()): string =>
+  `${root}/dags/${encodeURIComponent(dagId)}`;
 
 /** The theme that Airflow shows now; alone, the one that its switch left behind, else the system's. */
 export function currentTheme(self: Window = window): Theme {
@@ -104,7 +105,9 @@ export function openInAirflow(path: string, self: Window = window): void {
     return;
   }
   try {
-    const state = { key: Math.random().toString(36).slice(2, 10) };
+    // What Airflow's router (React Router) keeps of a place: its number in the history, and a key.
+    const here = parent.history.state as { idx?: number } | null;
+    const state = { usr: null, key: Math.random().toString(36).slice(2, 10), idx: (here?.idx ?? 0) + 1 };
     parent.history.pushState(state, "", path);
     // The parent's own class: its router asks only for the event's name, but a foreign realm's event is refused by some browsers.
     const Pop = (parent as Window & typeof globalThis).PopStateEvent;

@@ -23,7 +23,8 @@ export function wordsFor(status: number): string {
   if (status === 401) return "Your Airflow login has ended. Load Airflow anew and sign in.";
   if (status === 403) return "Airflow does not allow you this. Ask an administrator for the right.";
   if (status === 404) return "There is nothing here, or no longer.";
-  if (status === 409) return "Airflow says that this clashes with something that exists already. Load anew and try again.";
+  if (status === 409)
+    return "Airflow says that this clashes with something that exists already. Load anew and try again.";
   if (status === 503) return "The database is slow or away. Try again in a moment.";
   return `Airflow's server answered with status ${status}. Try again; if it stays, its log says more.`;
 }
@@ -54,7 +55,10 @@ async function json<T>(url: string, init: RequestInit): Promise<T> {
   try {
     return (await answer.json()) as T;
   } catch {
-    throw new ApiError(answer.status, "The answer is not what this page expects: is a login page or a proxy in between?");
+    throw new ApiError(
+      answer.status,
+      "The answer is not what this page expects: is a login page or a proxy in between?",
+    );
   }
 }
 
@@ -87,7 +91,10 @@ export function fileName(disposition: string | null, otherwise: string): string 
 }
 
 export type DownloadOrder = {
-  table: string; format: "csv" | "parquet"; filters: Record<string, unknown>; device_id?: string;
+  table: string;
+  format: "csv" | "parquet";
+  filters: Record<string, unknown>;
+  device_id?: string;
 };
 
 /** Fetch a table as a file and hand it to the browser; returns how many rows the file leaves out. */

@@ -52,11 +52,17 @@ export function useHref(): (view: View, id?: string | null, query?: Record<strin
 }
 
 export type Paged<T> = {
-  result: UseQueryResult<Page<T>>; number: number; previous: (() => void) | null; next: (() => void) | null;
+  result: UseQueryResult<Page<T>>;
+  number: number;
+  previous: (() => void) | null;
+  next: (() => void) | null;
 };
 
 /** A table by pages: the key says what is asked; when it changes, the first page comes again. */
-export function usePaged<T>(key: unknown[], ask: (cursor: string | null, signal: AbortSignal) => Promise<Page<T>>): Paged<T> {
+export function usePaged<T>(
+  key: unknown[],
+  ask: (cursor: string | null, signal: AbortSignal) => Promise<Page<T>>,
+): Paged<T> {
   const asked = JSON.stringify(key);
   const [place, setPlace] = useState<{ asked: string; cursors: string[] }>({ asked, cursors: [] });
   const cursors = place.asked === asked ? place.cursors : [];
@@ -71,10 +77,18 @@ export function usePaged<T>(key: unknown[], ask: (cursor: string | null, signal:
     result,
     number: cursors.length + 1,
     previous: cursors.length > 0 ? () => setPlace({ asked, cursors: cursors.slice(0, -1) }) : null,
-    next: following !== null && !result.isPlaceholderData ? () => setPlace({ asked, cursors: [...cursors, following] }) : null,
+    next:
+      following !== null && !result.isPlaceholderData
+        ? () => setPlace({ asked, cursors: [...cursors, following] })
+        : null,
   };
 }
 
 /** What Airflow says of a DAG: paused or not, and when it runs next. */
 export const useDag = (dagId: string): UseQueryResult<AirflowDag> =>
-  useQuery({ queryKey: ["dag", dagId], queryFn: ({ signal }) => getDag(dagId, signal), refetchInterval: 30_000, retry: false });
+  useQuery({
+    queryKey: ["dag", dagId],
+    queryFn: ({ signal }) => getDag(dagId, signal),
+    refetchInterval: 30_000,
+    retry: false,
+  });

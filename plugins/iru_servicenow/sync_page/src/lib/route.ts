@@ -40,7 +40,9 @@ export function parse(hash: string): Route {
 /** Write a route as a hash. */
 export function format(route: Partial<Route>): string {
   const { pair = null, view = "overview", id = null, query = {} } = route;
-  const path = [...(pair === null ? [] : ["p", pair]), view, ...(id === null ? [] : [id])].map(encodeURIComponent).join("/");
+  const path = [...(pair === null ? [] : ["p", pair]), view, ...(id === null ? [] : [id])]
+    .map(encodeURIComponent)
+    .join("/");
   const kept = Object.entries(query).filter(([name, value]) => QUERY[name]?.test(value));
   const search = new URLSearchParams(kept).toString();
   return `#/${path}${search && `?${search}`}`;

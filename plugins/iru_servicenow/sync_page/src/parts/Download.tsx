@@ -12,7 +12,8 @@ type Table = Omit<DownloadOrder, "format">;
 export function Download({ table, filters, device_id, name }: Table & { name: string }) {
   const { pair } = useChosen();
   const work = useMutation({
-    mutationFn: (format: "csv" | "parquet") => download(pair.name, { table, format, filters, ...(device_id ? { device_id } : {}) }),
+    mutationFn: (format: "csv" | "parquet") =>
+      download(pair.name, { table, format, filters, ...(device_id ? { device_id } : {}) }),
   });
   const left = work.data ?? 0;
   return (

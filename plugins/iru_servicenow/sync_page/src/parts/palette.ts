@@ -28,4 +28,6 @@ export const SERIES: Both[] = [
 export const colour = (verdict: string, theme: Theme): string => (VERDICT_COLOURS[verdict] ?? SERIES[0]!)[theme];
 
 export const ink = (theme: Theme) =>
-  theme === "dark" ? { text: "#d5dbe6", grid: "#3b4660", back: "#141b2d" } : { text: "#3f4a5c", grid: "#dde2ea", back: "#ffffff" };
+  theme === "dark"
+    ? { text: "#d5dbe6", grid: "#3b4660", back: "#141b2d" }
+    : { text: "#3f4a5c", grid: "#dde2ea", back: "#ffffff" };

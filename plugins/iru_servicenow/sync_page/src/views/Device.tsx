@@ -14,32 +14,101 @@ import { Choose } from "./Runs";
 import { VERDICT_COLUMNS } from "./StuckDialog";
 
 const Value = ({ text }: { text: string | null }) =>
-  text === null ? <Text as="span" color="fg.muted">not known</Text> : text === "" ? <Text as="span" color="fg.muted">empty</Text> : <Clip width="14rem">{text}</Clip>;
+  text === null ? (
+    <Text as="span" color="fg.muted">
+      not known
+    </Text>
+  ) : text === "" ? (
+    <Text as="span" color="fg.muted">
+      empty
+    </Text>
+  ) : (
+    <Clip width="14rem">{text}</Clip>
+  );
 
 const STATES = {
-  same: { word: "Same", hue: "green.fg", sign: "check" }, differs: { word: "Differs", hue: "red.fg", sign: "cross" }, unknown: { word: "Not known", hue: "fg.muted", sign: "question" },
+  same: { word: "Same", hue: "green.fg", sign: "check" },
+  differs: { word: "Differs", hue: "red.fg", sign: "cross" },
+  unknown: { word: "Not known", hue: "fg.muted", sign: "question" },
 } as const;
 
 const FIELDS: Col<Field>[] = [
-  { head: "Field", cell: (field) => <Box minW="8rem">{field.label}<Text fontSize="xs" color="fg.muted" overflowWrap="anywhere">{field.target ? `${field.column} → ${field.target}` : field.column}</Text></Box> },
+  {
+    head: "Field",
+    cell: (field) => (
+      <Box minW="8rem">
+        {field.label}
+        <Text fontSize="xs" color="fg.muted" overflowWrap="anywhere">
+          {field.target ? `${field.column} → ${field.target}` : field.column}
+        </Text>
+      </Box>
+    ),
+  },
   { head: "Iru says", cell: (field) => <Value text={field.iru} /> },
   { head: "Sent last", cell: (field) => <Value text={field.sent} /> },
   { head: "Ledger", cell: (field) => <Value text={field.ledger} /> },
   { head: "ServiceNow holds", cell: (field) => <Value text={field.servicenow} /> },
-  { head: "State", cell: (field) => { const { word, hue, sign } = STATES[field.state]; return <Flex as="span" align="center" gap={1} color={hue} whiteSpace="nowrap"><Icon sign={sign} size={14} />{word}</Flex>; } },
+  {
+    head: "State",
+    cell: (field) => {
+      const { word, hue, sign } = STATES[field.state];
+      return (
+        <Flex as="span" align="center" gap={1} color={hue} whiteSpace="nowrap">
+          <Icon sign={sign} size={14} />
+          {word}
+        </Flex>
+      );
+    },
+  },
 ];
 
 function FeedTable({ feed, now }: { feed: DeviceFeed; now: number }) {
   return (
     <Card title={feedTitle(feed.feed)} aside={<Tag word={feed.verdict} />}>
-      {feed.message && <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere">{plain(feed.message)}</Box>}
+      {feed.message && (
+        <Box borderLeftWidth="4px" borderColor="orange.solid" ps={3} overflowWrap="anywhere">
+          {plain(feed.message)}
+        </Box>
+      )}
       <Text fontSize="sm" color="fg.muted">
-        Confirmed <Time iso={feed.confirmed_at} now={now} />, last tried <Time iso={feed.tried_at} now={now} /> by <RunLink dagId={feed.dag_id} runId={feed.run_id}>this run</RunLink>
-        {feed.attempts > 0 && `, ${plural(feed.attempts, "attempt")}`}{feed.import_set && <>, in import set <OutLink href={feed.import_set.url}>{feed.import_set.name}</OutLink></>}.
-        {" "}Iru's values {feed.iru_at ? <>are from <Time iso={feed.iru_at} now={now} /></> : "are not kept: ask now"};
-        {" "}ServiceNow's {feed.servicenow_at ? <>from <Time iso={feed.servicenow_at} now={now} /></> : "have not been asked for"}.
+        Confirmed <Time iso={feed.confirmed_at} now={now} />, last tried <Time iso={feed.tried_at} now={now} /> by{" "}
+        <RunLink dagId={feed.dag_id} runId={feed.run_id}>
+          this run
+        </RunLink>
+        {feed.attempts > 0 && `, ${plural(feed.attempts, "attempt")}`}
+        {feed.import_set && (
+          <>
+            , in import set <OutLink href={feed.import_set.url}>{feed.import_set.name}</OutLink>
+          </>
+        )}
+        . Iru's values{" "}
+        {feed.iru_at ? (
+          <>
+            are from <Time iso={feed.iru_at} now={now} />
+          </>
+        ) : (
+          "are not kept: ask now"
+        )}
+        ; ServiceNow's{" "}
+        {feed.servicenow_at ? (
+          <>
+            from <Time iso={feed.servicenow_at} now={now} />
+          </>
+        ) : (
+          "have not been asked for"
+        )}
+        .
       </Text>
-      {feed.fields.length > 0 ? <Rows caption={`${feedTitle(feed.feed)}, field by field`} rows={feed.fields} rowKey={(field) => field.column} columns={FIELDS} /> : <Empty title="No field is known" />}
+      {feed.fields.length > 0 ? (
+        <Rows
+          caption={`${feedTitle(feed.feed)}, field by field`}
+          rows={feed.fields}
+          rowKey={(field) => field.column}
+          columns={FIELDS}
+        />
+      ) : (
+        <Empty title="No field is known" />
+      )}
     </Card>
   );
 }
@@ -50,39 +119,97 @@ function Apps({ id }: { id: string }) {
   const [sort, setSort] = useState<"name" | "last_opened">("name");
   const now = useNow(30);
   const paged = usePaged<DeviceApp>([pair.name, "device", id, "apps", active, sort], (cursor, signal) =>
-    get<Page<DeviceApp>>(path(pair.name, "devices", id, "apps") + search({ active, sort, cursor, limit: 50 }), signal));
+    get<Page<DeviceApp>>(path(pair.name, "devices", id, "apps") + search({ active, sort, cursor, limit: 50 }), signal),
+  );
   const columns: Col<DeviceApp>[] = [
-    { head: "Name", sort: { is: sort === "name", descends: false, set: () => setSort("name") }, cell: (app) => <Clip width="18rem">{app.name}</Clip> },
+    {
+      head: "Name",
+      sort: { is: sort === "name", descends: false, set: () => setSort("name") },
+      cell: (app) => <Clip width="18rem">{app.name}</Clip>,
+    },
     { head: "Publisher", cell: (app) => <Clip width="14rem">{app.publisher}</Clip> },
     { head: "Version", cell: (app) => <Clip width="8rem">{app.version}</Clip> },
     { head: "Path", cell: (app) => <Clip width="16rem">{app.path}</Clip> },
-    { head: "Last opened", sort: { is: sort === "last_opened", descends: true, set: () => setSort("last_opened") }, cell: (app) => (app.last_opened ? <Time iso={app.last_opened} now={now} /> : <Text as="span" color="fg.muted">not told</Text>) },
-    { head: "State", cell: (app) => <Stack gap={1} align="start"><Tag word={app.active ? "installed" : "removed"} hue={app.active ? "green" : "gray"} />{app.unconfirmed && <Tag word="unconfirmed" hue="red" />}{app.message && <Clip width="14rem">{app.message}</Clip>}</Stack> },
+    {
+      head: "Last opened",
+      sort: { is: sort === "last_opened", descends: true, set: () => setSort("last_opened") },
+      cell: (app) =>
+        app.last_opened ? (
+          <Time iso={app.last_opened} now={now} />
+        ) : (
+          <Text as="span" color="fg.muted">
+            not told
+          </Text>
+        ),
+    },
+    {
+      head: "State",
+      cell: (app) => (
+        <Stack gap={1} align="start">
+          <Tag word={app.active ? "installed" : "removed"} hue={app.active ? "green" : "gray"} />
+          {app.unconfirmed && <Tag word="unconfirmed" hue="red" />}
+          {app.message && <Clip width="14rem">{app.message}</Clip>}
+        </Stack>
+      ),
+    },
     { head: "Confirmed", cell: (app) => <Time iso={app.confirmed_at} now={now} /> },
   ];
   return (
-    <Card title="Applications" aside={
-      <Flex gap={3} wrap="wrap">
-        <Choose label="Show" value={active} options={[["true", "Installed"], ["false", "Removed"], ["all", "All"]]} onChange={setActive} />
-        <Download table="device_apps" device_id={id} filters={{ active, sort }} name="the applications" />
-      </Flex>}>
-      <PagedTable paged={paged} what="Applications" caption="Applications on this device" columns={columns} rowKey={(app) => app.key}
-        empty={<Empty title="No such application is known on this device">Applications come with the nightly run of {pair.dags.apps}.</Empty>} />
+    <Card
+      title="Applications"
+      aside={
+        <Flex gap={3} wrap="wrap">
+          <Choose
+            label="Show"
+            value={active}
+            options={[
+              ["true", "Installed"],
+              ["false", "Removed"],
+              ["all", "All"],
+            ]}
+            onChange={setActive}
+          />
+          <Download table="device_apps" device_id={id} filters={{ active, sort }} name="the applications" />
+        </Flex>
+      }
+    >
+      <PagedTable
+        paged={paged}
+        what="Applications"
+        caption="Applications on this device"
+        columns={columns}
+        rowKey={(app) => app.key}
+        empty={
+          <Empty title="No such application is known on this device">
+            Applications come with the nightly run of {pair.dags.apps}.
+          </Empty>
+        }
+      />
     </Card>
   );
 }
 
 function History({ id }: { id: string }) {
   const { pair } = useChosen();
-  const paged = usePaged<Verdict>([pair.name, "device", id, "history"], (cursor, signal) => get<Page<Verdict>>(path(pair.name, "devices", id, "history") + search({ cursor, limit: 25 }), signal));
+  const paged = usePaged<Verdict>([pair.name, "device", id, "history"], (cursor, signal) =>
+    get<Page<Verdict>>(path(pair.name, "devices", id, "history") + search({ cursor, limit: 25 }), signal),
+  );
   const columns: Col<Verdict>[] = [
-    VERDICT_COLUMNS[0]!, { head: "Feed", cell: (one) => feedTitle(one.feed) }, { head: "Row", cell: (one) => <Clip width="14rem">{one.name || one.key_shown}</Clip> },
+    VERDICT_COLUMNS[0]!,
+    { head: "Feed", cell: (one) => feedTitle(one.feed) },
+    { head: "Row", cell: (one) => <Clip width="14rem">{one.name || one.key_shown}</Clip> },
     ...VERDICT_COLUMNS.slice(1),
   ];
   return (
     <Card title="History" aside={<Download table="history" device_id={id} filters={{}} name="the history" />}>
-      <PagedTable paged={paged} what="History" caption="Verdicts about this device, newest first" columns={columns} rowKey={(one) => `${one.at} ${one.feed} ${one.key} ${one.verdict}`}
-        empty={<Empty title="No verdict about this device is kept" />} />
+      <PagedTable
+        paged={paged}
+        what="History"
+        caption="Verdicts about this device, newest first"
+        columns={columns}
+        rowKey={(one) => `${one.at} ${one.feed} ${one.key} ${one.verdict}`}
+        empty={<Empty title="No verdict about this device is kept" />}
+      />
     </Card>
   );
 }
@@ -94,43 +221,80 @@ export function Device({ id }: { id: string }) {
   const now = useNow(10);
   const client = useQueryClient();
   const key = [pair.name, "device", id];
-  const query = useQuery({ queryKey: key, queryFn: ({ signal }) => get<Known>(path(pair.name, "devices", id), signal) });
+  const query = useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) => get<Known>(path(pair.name, "devices", id), signal),
+  });
   const ask = useMutation({
     mutationFn: () => post<Known>(path(pair.name, "devices", id, "ask"), {}),
     onSuccess: (known) => client.setQueryData(key, known),
   });
   const tab = route.query.tab ?? "fields";
-  const tabs: [string, string][] = [["fields", "Field by field"], ["apps", "Applications"], ["history", "History"]];
+  const tabs: [string, string][] = [
+    ["fields", "Field by field"],
+    ["apps", "Applications"],
+    ["history", "History"],
+  ];
   return (
     <Stack gap={4}>
-      <Link href={href("devices")} color="blue.fg" textDecoration="underline" alignSelf="start">All devices</Link>
+      <Link href={href("devices")} color="blue.fg" textDecoration="underline" alignSelf="start">
+        All devices
+      </Link>
       <Loaded query={query} what="The device" lines={8}>
         {({ device, feeds, waiting }) => (
           <Stack gap={4}>
             <Flex justify="space-between" wrap="wrap" gap={3} align="start">
               <Box minW={0}>
-                <Heading as="h2" size="lg" overflowWrap="anywhere">{plain(device.name || device.serial_number)}</Heading>
-                <Text color="fg.muted" overflowWrap="anywhere">{device.serial_number} · {device.model} · {device.os_type} {device.os_version} · {plural(device.apps, "app")}{!device.is_active && " · gone from Iru"}</Text>
+                <Heading as="h2" size="lg" overflowWrap="anywhere">
+                  {plain(device.name || device.serial_number)}
+                </Heading>
+                <Text color="fg.muted" overflowWrap="anywhere">
+                  {device.serial_number} · {device.model} · {device.os_type} {device.os_version} ·{" "}
+                  {plural(device.apps, "app")}
+                  {!device.is_active && " · gone from Iru"}
+                </Text>
               </Box>
               <Stack align={{ base: "start", md: "end" }} gap={1}>
-                <Button size="sm" loading={ask.isPending} loadingText="Asking both …" onClick={() => ask.mutate()}>Ask Iru and ServiceNow now</Button>
-                <Text role="status" fontSize="xs" color="fg.muted">{ask.isSuccess ? "Asked just now." : "Reads only; takes a few seconds."}</Text>
+                <Button size="sm" loading={ask.isPending} loadingText="Asking both …" onClick={() => ask.mutate()}>
+                  Ask Iru and ServiceNow now
+                </Button>
+                <Text role="status" fontSize="xs" color="fg.muted">
+                  {ask.isSuccess ? "Asked just now." : "Reads only; takes a few seconds."}
+                </Text>
               </Stack>
             </Flex>
             {ask.error && <Failed what="The newest values" error={ask.error} retry={() => ask.mutate()} />}
             {waiting.length > 0 && (
               <Card title="Waiting" level="h3">
-                {waiting.map((row) => <Text key={`${row.feed} ${row.key}`} overflowWrap="anywhere"><Tag word={row.kind} /> {feedTitle(row.feed)}: {plain(row.message)} <Link href={href("stuck", null, { kind: row.kind, feed: row.feed })} color="blue.fg" textDecoration="underline">Stuck rows</Link></Text>)}
+                {waiting.map((row) => (
+                  <Text key={`${row.feed} ${row.key}`} overflowWrap="anywhere">
+                    <Tag word={row.kind} /> {feedTitle(row.feed)}: {plain(row.message)}{" "}
+                    <Link
+                      href={href("stuck", null, { kind: row.kind, feed: row.feed })}
+                      color="blue.fg"
+                      textDecoration="underline"
+                    >
+                      Stuck rows
+                    </Link>
+                  </Text>
+                ))}
               </Card>
             )}
             <Flex as="nav" aria-label="About this device" gap={2} wrap="wrap">
               {tabs.map(([name, title]) => (
                 <Button key={name} asChild size="sm" variant={tab === name ? "solid" : "outline"}>
-                  <a href={href("devices", id, { tab: name })} aria-current={tab === name ? "page" : undefined}>{title}</a>
+                  <a href={href("devices", id, { tab: name })} aria-current={tab === name ? "page" : undefined}>
+                    {title}
+                  </a>
                 </Button>
               ))}
             </Flex>
-            {tab === "fields" && (feeds.length > 0 ? feeds.map((feed) => <FeedTable key={`${feed.feed} ${feed.key}`} feed={feed} now={now} />) : <Empty title="Nothing of this device has been sent yet" />)}
+            {tab === "fields" &&
+              (feeds.length > 0 ? (
+                feeds.map((feed) => <FeedTable key={`${feed.feed} ${feed.key}`} feed={feed} now={now} />)
+              ) : (
+                <Empty title="Nothing of this device has been sent yet" />
+              ))}
             {tab === "apps" && <Apps id={id} />}
             {tab === "history" && <History id={id} />}
           </Stack>

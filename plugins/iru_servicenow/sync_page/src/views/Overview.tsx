@@ -1,111 +1,13 @@
 /** Is it fresh, is it right, what is stuck, what will it cost: one look. */
 
-import { Box, Button, Flex, Heading, Link, List, SimpleGrid, Stack, Text } from "@chakra-ui/react";
+import { Box, Button, Flex, SimpleGrid, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
-import { dagPath, openInAirflow } from "../lib/airflow";
 import { get, path } from "../lib/api";
-import { ago, duration, feedTitle, number, percent, plural, service, signed } from "../lib/format";
-import { useChosen, useDag, useHref, useNow } from "../lib/hooks";
-import type { FeedState, Kind, Light, Overview as State, Quota, Seen, Waiting as Changes } from "../lib/types";
-import { Card, Empty, Icon, Loaded, RunLink, Time } from "../parts/basics";
-import { VerdictBar } from "../parts/VerdictBar";
-
-const LIGHTS: Record<Light, { word: string; hue: string; sign: "check" | "warn" | "cross" | "question" }> = {
-  green: { word: "In order", hue: "green", sign: "check" },
-  amber: { word: "Look at it", hue: "amber", sign: "warn" },
-  red: { word: "Act now", hue: "red", sign: "cross" },
-  grey: { word: "Not known yet", hue: "gray", sign: "question" },
-};
-
-export const LightMark = ({ light }: { light: Light }) => {
-  const { word, hue, sign } = LIGHTS[light];
-  return (
-    <Flex align="center" gap={1.5} px={2.5} py={1} borderRadius="full" fontWeight="semibold" fontSize="sm" whiteSpace="nowrap"
-      bg={`${hue}.subtle`} color={`${hue}.fg`} borderWidth="1px" borderColor={`${hue}.emphasized`} data-light={light}>
-      <Icon sign={sign} /> {word}
-    </Flex>
-  );
-};
-
-const told = (seen: Seen | null, now: number) =>
-  seen === null ? "not counted yet" : `${seen.told_by === "load" ? "by a load" : "by a reconciliation"}, ${ago(seen.at, now)}`;
-
-const Figure = ({ name, value, note, hue }: { name: string; value: string; note: string; hue?: string }) => (
-  <Box minW={0}>
-    <Text as="dt" fontSize="sm" color="fg.muted">{name}</Text>
-    <Text as="dd" fontSize="2xl" lineHeight="1.25" fontWeight="semibold" fontVariantNumeric="tabular-nums" color={hue}>{value}</Text>
-    <Text as="dd" fontSize="xs" color="fg.muted">{note}</Text>
-  </Box>
-);
-
-const STUCK: { kind: Kind; hint: string }[] = [
-  { kind: "refused", hint: "ServiceNow said no; the next run tries again" },
-  { kind: "parked", hint: "no longer tried" },
-  { kind: "held", hint: "not sent: waits for its computer, a guard or an earlier run" },
-  { kind: "rejected", hint: "not sent: the row itself is not in order" },
-];
-
-function Stuck({ feed }: { feed: FeedState }) {
-  const href = useHref();
-  const some = STUCK.filter(({ kind }) => feed.stuck[kind] > 0);
-  if (some.length === 0) return <Text fontSize="sm"><b>Stuck:</b> nothing</Text>;
-  return (
-    <Flex wrap="wrap" columnGap={3} rowGap={1} fontSize="sm">
-      <b>Stuck:</b>
-      {some.map(({ kind, hint }) => (
-        <Link key={kind} href={href("stuck", null, { kind, feed: feed.feed })} title={hint} color="blue.fg" textDecoration="underline">
-          {number(feed.stuck[kind])} {kind}
-        </Link>
-      ))}
-    </Flex>
-  );
-}
-
-function NextRun({ feed, now }: { feed: FeedState; now: number }) {
-  const { pair } = useChosen();
-  const dagId = pair.dags[feed.flow];
-  const { data, error } = useDag(dagId);
-  const open = (event: React.MouseEvent) => { event.preventDefault(); openInAirflow(dagPath(dagId)); };
-  const link = <Link href={dagPath(dagId)} onClick={open} color="blue.fg" textDecoration="underline" overflowWrap="anywhere">{dagId}</Link>;
-  if (error) return <span>not known ({error.message})</span>;
-  if (!data) return <span>…</span>;
-  if (data.is_paused) return <span><b>paused</b>: unpause {link} and it goes on</span>;
-  return data.next_dagrun_run_after ? <span><Time iso={data.next_dagrun_run_after} now={now} /> ({link})</span> : <span>none is scheduled ({link})</span>;
-}
-
-function FeedCard({ feed, now }: { feed: FeedState; now: number }) {
-  const { last_run: last, unconfirmed } = feed;
-  const apart = feed.difference;
-  const row = { display: "grid", gridTemplateColumns: "7.5rem minmax(0, 1fr)", gap: 2, fontSize: "sm" } as const;
-  return (
-    <Box as="section" aria-labelledby={`feed-${feed.feed}`} borderWidth="1px" borderTopWidth="3px" borderTopColor={`${LIGHTS[feed.light].hue}.solid`} borderRadius="md" bg="bg" p={4} minW={0}>
-      <Flex justify="space-between" align="center" gap={2} wrap="wrap" mb={2}>
-        <Heading as="h2" size="lg" id={`feed-${feed.feed}`}>{feedTitle(feed.feed)}</Heading>
-        <LightMark light={feed.light} />
-      </Flex>
-      {feed.why.length > 0 && (
-        <List.Root ps={4} mb={3} fontSize="sm" gap={1}>{feed.why.map((why) => <List.Item key={why} overflowWrap="anywhere">{why}</List.Item>)}</List.Root>
-      )}
-      <SimpleGrid as="dl" columns={{ base: 2, sm: 4, lg: 2, "2xl": 4 }} gap={3} mb={3}>
-        <Figure name="In Iru" value={feed.in_iru ? number(feed.in_iru.rows) : "–"} note={told(feed.in_iru, now)} />
-        <Figure name="In the ledger" value={number(feed.in_ledger.rows)} note="confirmed by ServiceNow" />
-        <Figure name="Active in ServiceNow" value={feed.in_servicenow ? number(feed.in_servicenow.rows) : "–"} note={told(feed.in_servicenow, now)} />
-        <Figure name="Difference" value={apart === null ? "–" : signed(apart)} hue={apart ? "orange.fg" : undefined}
-          note={apart === null ? "needs both counts" : apart === 0 ? "both sides agree" : apart < 0 ? "missing in ServiceNow" : "more in ServiceNow"} />
-      </SimpleGrid>
-      <Stack as="dl" gap={1.5} mb={3}>
-        <Box {...row}><Text as="dt" color="fg.muted">Unconfirmed</Text><dd>{unconfirmed.n === 0 ? (last === null ? "nothing has been sent yet" : "nothing: all changes are confirmed") : <>{plural(unconfirmed.n, "change")}{unconfirmed.oldest_s !== null && <>, oldest unconfirmed change <b>{duration(unconfirmed.oldest_s)}</b></>}{unconfirmed.newest_s !== null && unconfirmed.n > 1 && `, newest ${duration(unconfirmed.newest_s)}`}</>}</dd></Box>
-        <Box {...row}><Text as="dt" color="fg.muted">Last success</Text><dd><Time iso={feed.last_success_at} now={now} />{feed.period_s !== null && `, due every ${duration(feed.period_s)}`}</dd></Box>
-        <Box {...row}><Text as="dt" color="fg.muted">Last run</Text><dd>{last === null ? "none yet" : <><RunLink dagId={last.dag_id} runId={last.run_id}>{ago(last.ended_at, now)}</RunLink>{last.is_whole ? ", the whole fleet" : ", changed devices only"}{last.failed && <Text color="red.fg" overflowWrap="anywhere"><b>Failed:</b> {last.failed}</Text>}</>}</dd></Box>
-        <Box {...row}><Text as="dt" color="fg.muted">Next run</Text><dd><NextRun feed={feed} now={now} /></dd></Box>
-      </Stack>
-      <Stack gap={2}>
-        {last && <VerdictBar counts={last.counts} />}
-        <Stuck feed={feed} />
-      </Stack>
-    </Box>
-  );
-}
+import { ago, duration, feedTitle, number, percent, plural, service } from "../lib/format";
+import { useChosen, useNow } from "../lib/hooks";
+import type { Light, Overview as State, Quota, Waiting as Changes } from "../lib/types";
+import { Card, Empty, Loaded, Time } from "../parts/basics";
+import { FeedCard } from "../parts/FeedCard";
 
 function Meter({ quota, now }: { quota: Quota; now: number }) {
   const share = quota.share ?? (quota.limit && quota.used !== null ? quota.used / quota.limit : null);
@@ -115,28 +17,53 @@ function Meter({ quota, now }: { quota: Quota; now: number }) {
     <Box minW={0}>
       <Flex justify="space-between" wrap="wrap" gap={1}>
         <Text fontWeight="medium">{title}</Text>
-        <Text fontVariantNumeric="tabular-nums" color={`${hue}.fg`} fontWeight="semibold">{share === null ? "not known" : `${percent(share)} used${share > 0.9 ? ": nearly all" : ""}`}</Text>
+        <Text fontVariantNumeric="tabular-nums" color={`${hue}.fg`} fontWeight="semibold">
+          {share === null ? "not known" : `${percent(share)} used${share > 0.9 ? ": nearly all" : ""}`}
+        </Text>
       </Flex>
       {share !== null && (
-        <Box role="meter" aria-label={title} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.min(100, Math.round(share * 100))} h={2.5} my={1} borderRadius="full" bg="gray.muted" overflow="hidden">
+        <Box
+          role="meter"
+          aria-label={title}
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuenow={Math.min(100, Math.round(share * 100))}
+          h={2.5}
+          my={1}
+          borderRadius="full"
+          bg="gray.muted"
+          overflow="hidden"
+        >
           <Box h="full" bg={`${hue}.solid`} style={{ width: `${Math.min(100, share * 100)}%` }} />
         </Box>
       )}
       <Text fontSize="sm" color="fg.muted" overflowWrap="anywhere">
         {quota.limit !== null && quota.used !== null && `${number(quota.used)} of ${number(quota.limit)} requests. `}
-        {quota.says} {quota.at && <>(<Time iso={quota.at} now={now} />)</>}
+        {quota.says}{" "}
+        {quota.at && (
+          <>
+            (<Time iso={quota.at} now={now} />)
+          </>
+        )}
       </Text>
     </Box>
   );
 }
 
 function Noticed({ changes }: { changes: Changes | null }) {
-  if (changes === null) return <Text fontSize="sm" color="fg.muted">Nobody watches Iru between the scheduled runs: unpause the watcher's DAG to carry changes within seconds.</Text>;
-  if (changes.n === 0) return <Text fontSize="sm">No noticed change waits: everything that the watcher saw is carried.</Text>;
+  if (changes === null)
+    return (
+      <Text fontSize="sm" color="fg.muted">
+        Nobody watches Iru between the scheduled runs: unpause the watcher's DAG to carry changes within seconds.
+      </Text>
+    );
+  if (changes.n === 0)
+    return <Text fontSize="sm">No noticed change waits: everything that the watcher saw is carried.</Text>;
   return (
     <Text fontSize="sm">
       <b>{plural(changes.n, "changed device")}</b> noticed in Iru and not carried yet
-      {changes.oldest_s !== null && `, the oldest ${duration(changes.oldest_s)} ago`}{changes.newest_s !== null && changes.n > 1 && `, the newest ${duration(changes.newest_s)} ago`}.
+      {changes.oldest_s !== null && `, the oldest ${duration(changes.oldest_s)} ago`}
+      {changes.newest_s !== null && changes.n > 1 && `, the newest ${duration(changes.newest_s)} ago`}.
     </Text>
   );
 }
@@ -146,15 +73,31 @@ const RANK: Light[] = ["red", "amber", "grey", "green"];
 function Sentence({ state }: { state: State }) {
   const worst = RANK.find((light) => state.feeds.some((feed) => feed.light === light)) ?? "grey";
   const named = state.feeds.filter((feed) => feed.light === worst).map((feed) => feedTitle(feed.feed));
-  const stuck = state.feeds.reduce((sum, { stuck }) => sum + stuck.refused + stuck.parked + stuck.held + stuck.rejected, 0);
-  const says = { green: "All feeds are in order.", amber: `${named.join(", ")}: worth a look.`, red: `${named.join(", ")}: act now.`, grey: `${named.join(", ")}: not known yet.` }[worst];
-  return <Text fontWeight="medium" overflowWrap="anywhere">{says} {stuck === 0 ? "Nothing is stuck." : `${plural(stuck, "row")} ${stuck === 1 ? "is" : "are"} stuck.`}</Text>;
+  const stuck = state.feeds.reduce(
+    (sum, { stuck }) => sum + stuck.refused + stuck.parked + stuck.held + stuck.rejected,
+    0,
+  );
+  const says = {
+    green: "All feeds are in order.",
+    amber: `${named.join(", ")}: worth a look.`,
+    red: `${named.join(", ")}: act now.`,
+    grey: `${named.join(", ")}: not known yet.`,
+  }[worst];
+  return (
+    <Text fontWeight="medium" overflowWrap="anywhere">
+      {says} {stuck === 0 ? "Nothing is stuck." : `${plural(stuck, "row")} ${stuck === 1 ? "is" : "are"} stuck.`}
+    </Text>
+  );
 }
 
 export function Overview() {
   const { pair } = useChosen();
   const now = useNow(3);
-  const query = useQuery({ queryKey: [pair.name, "overview"], queryFn: ({ signal }) => get<State>(`${path(pair.name)}/overview`, signal), refetchInterval: 30_000 });
+  const query = useQuery({
+    queryKey: [pair.name, "overview"],
+    queryFn: ({ signal }) => get<State>(`${path(pair.name)}/overview`, signal),
+    refetchInterval: 30_000,
+  });
   return (
     <Loaded query={query} what="The overview" lines={10}>
       {(state) => {
@@ -165,19 +108,33 @@ export function Overview() {
               <Sentence state={state} />
               <Flex align="center" gap={2} fontSize="sm" color="fg.muted">
                 <span>updated {ago(new Date(query.dataUpdatedAt).toISOString(), now)}, anew every 30 s</span>
-                <Button size="xs" variant="outline" loading={query.isFetching} onClick={() => query.refetch()}>Refresh</Button>
+                <Button size="xs" variant="outline" loading={query.isFetching} onClick={() => query.refetch()}>
+                  Refresh
+                </Button>
               </Flex>
             </Flex>
-            {state.feeds.length === 0 && <Empty title="No feed is carried yet">Open the Set-up view, then start a run of {pair.dags.devices}.</Empty>}
+            {state.feeds.length === 0 && (
+              <Empty title="No feed is carried yet">
+                Open the Set-up view, then start a run of {pair.dags.devices}.
+              </Empty>
+            )}
             <SimpleGrid columns={{ base: 1, lg: state.feeds.length > 2 ? 3 : 2 }} gap={4}>
-              {state.feeds.map((feed) => <FeedCard key={feed.feed} feed={feed} now={now - shift} />)}
+              {state.feeds.map((feed) => (
+                <FeedCard key={feed.feed} feed={feed} now={now - shift} />
+              ))}
             </SimpleGrid>
             <SimpleGrid columns={{ base: 1, lg: 2 }} gap={4}>
               <Card title="What it costs" gap={4}>
-                {state.quotas.length === 0 && <Text color="fg.muted">No run has told yet how much of the quotas it used.</Text>}
-                {state.quotas.map((quota) => <Meter key={quota.service} quota={quota} now={now - shift} />)}
+                {state.quotas.length === 0 && (
+                  <Text color="fg.muted">No run has told yet how much of the quotas it used.</Text>
+                )}
+                {state.quotas.map((quota) => (
+                  <Meter key={quota.service} quota={quota} now={now - shift} />
+                ))}
               </Card>
-              <Card title="On its way"><Noticed changes={state.waiting_changes} /></Card>
+              <Card title="On its way">
+                <Noticed changes={state.waiting_changes} />
+              </Card>
             </SimpleGrid>
           </Stack>
         );
@@ -185,4 +142,3 @@ export function Overview() {
     </Loaded>
   );
 }
-
