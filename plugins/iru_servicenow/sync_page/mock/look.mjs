@@ -148,7 +148,7 @@ async function embedded() {
     "console",
     (message) => message.type() === "error" && complain("embedded console:", message.text().slice(0, 300)),
   );
-  await page.goto(`${root}/airflow/page#/stuck?kind=held`, { waitUntil: "networkidle" });
+  await page.goto(`${root}/plugin/iru-servicenow#/stuck?kind=held`, { waitUntil: "networkidle" });
   const frame = page.frames()[1];
   const wants = async (what, is, be) => {
     if (is !== be) complain("embedded:", what, "is", is, "and should be", be);

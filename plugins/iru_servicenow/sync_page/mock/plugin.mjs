@@ -22,7 +22,7 @@ async function handle(request, response, next) {
     response.end(typeof body === "string" ? body : JSON.stringify(body));
     return;
   }
-  if (url.pathname.startsWith("/airflow/")) {
+  if (url.pathname.startsWith("/plugin/")) {
     // Airflow's window in short: a page of another path with our page in the iframe that Airflow 3.3 makes.
     response.writeHead(200, { "Content-Type": "text/html" });
     response.end(

@@ -12,7 +12,8 @@ import { Device } from "./views/Device";
 import { Devices } from "./views/Devices";
 import { Fleet } from "./views/Fleet";
 import { Overview } from "./views/Overview";
-import { Choose, Runs } from "./views/Runs";
+import { Choose } from "./parts/Choose";
+import { Runs } from "./views/Runs";
 import { Setup } from "./views/Setup";
 import { Stuck } from "./views/Stuck";
 

@@ -17,8 +17,8 @@ function frame(hash: string, classes: string[] = []) {
   const anchors: Anchor[] = [];
   const location = {
     origin: "http://airflow",
-    href: `http://airflow/x${hash}`,
-    pathname: "/x",
+    href: `http://airflow/plugin/x${hash}`,
+    pathname: "/plugin/x",
     search: "",
     hash,
     replaced: "",
@@ -132,10 +132,14 @@ test("the parent's hash wins at the start, and ours is mirrored without losing t
   expect(inner.location.hash).toBe("#/stuck?kind=held");
   inner.location.hash = "#/runs";
   inner.dispatchEvent(new Event("hashchange"));
-  expect(outer.history.calls).toEqual([["replace", { idx: 3 }, "", "/x#/runs"]]);
+  expect(outer.history.calls).toEqual([["replace", { idx: 3 }, "", "/plugin/x#/runs"]]);
   outer.location.hash = "#/fleet";
   outer.dispatchEvent(new Event("hashchange"));
   expect(inner.location.hash).toBe("#/fleet");
+  outer.location.pathname = "/dags/iru_apps";
+  inner.location.hash = "#/setup";
+  inner.dispatchEvent(new Event("hashchange"));
+  expect(outer.history.calls).toHaveLength(1);
 });
 
 test("a hash that is not a route of ours is left alone, and a page that has gone no longer listens", () => {

@@ -6,7 +6,7 @@ import { ago, dayShown, duration, percent, plain, signed } from "../src/lib/form
 import { format, isRoute, parse, type Route } from "../src/lib/route";
 import { hindrance } from "../src/parts/Order";
 import type { StuckRow } from "../src/lib/types";
-import { sumDays } from "../src/views/Runs";
+import { sumDays } from "../src/lib/days";
 
 test("durations are in words that a person says", () => {
   const seconds = [0, 2.84, 95, 119.6, 3599, 3600, 7500, 86_400, 172_800, 86_400 * 75];

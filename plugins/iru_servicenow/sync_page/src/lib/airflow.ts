@@ -60,8 +60,8 @@ export function onTheme(changed: () => void, self: Window = window): () => void 
 
 /**
  * Keep our hash and the parent's the same, so that Airflow's address is a deep link. The parent's wins at the start; afterwards
- * ours is mirrored without an entry of its own in the history. Must run before the page's load event: Airflow 3.3 then writes our
- * whole location behind its own path, and reads it from there the next time.
+ * ours is mirrored without an entry of its own in the history, for as long as the parent shows a plugin's page. Must run before the
+ * page's load event: Airflow 3.3 then writes our whole location behind its own path, and reads it from there the next time.
  */
 export function joinHashes(isOurs: (hash: string) => boolean, self: Window = window): () => void {
   const parent = airflowWindow(self);
@@ -71,7 +71,7 @@ export function joinHashes(isOurs: (hash: string) => boolean, self: Window = win
     if (isOurs(hash) && hash !== self.location.hash) self.location.replace(hash);
   };
   const mirror = () => {
-    if (parent.location.hash !== self.location.hash) {
+    if (parent.location.pathname.includes("/plugin/") && parent.location.hash !== self.location.hash) {
       const { pathname, search } = parent.location;
       parent.history.replaceState(parent.history.state, "", pathname + search + self.location.hash);
     }

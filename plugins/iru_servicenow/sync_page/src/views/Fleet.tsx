@@ -12,7 +12,7 @@ import { PagedTable, type Col } from "../parts/DataTable";
 import { Download } from "../parts/Download";
 import { SERIES, VERDICT_COLOURS } from "../parts/palette";
 import { Plot } from "../parts/Plot";
-import { sumDays } from "./Runs";
+import { sumDays } from "../lib/days";
 
 const cut = (text: string) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
 

@@ -1,58 +1,20 @@
 /** How runs went over time, and each of them with its ways out: Airflow, import sets, report. */
 
-import { Box, Flex, HStack, NativeSelect, SimpleGrid, Stack, Text } from "@chakra-ui/react";
+import { Box, Flex, HStack, SimpleGrid, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
 import { airflowRoot } from "../lib/airflow";
 import { get, path, query as search } from "../lib/api";
 import { capital, dayShown, decimal, duration, feedTitle, number, plural } from "../lib/format";
+import { sumDays } from "../lib/days";
 import { useChosen, useHref, usePaged, useRoute, useTheme } from "../lib/hooks";
 import { VERDICTS, type Day, type LatencyDay, type Page, type RunRow } from "../lib/types";
 import { Card, Empty, Loaded, OutLink, RunLink, Tag, Time } from "../parts/basics";
 import { PagedTable, type Col } from "../parts/DataTable";
+import { Choose } from "../parts/Choose";
 import { Download } from "../parts/Download";
 import { colour, SERIES } from "../parts/palette";
 import { Plot } from "../parts/Plot";
 import { VerdictBar } from "../parts/VerdictBar";
-
-export const Choose = ({
-  label,
-  value,
-  options,
-  onChange,
-}: {
-  label: string;
-  value: string;
-  options: [string, string][];
-  onChange: (value: string) => void;
-}) => (
-  <HStack as="label" gap={2} fontSize="sm">
-    <Text as="span" whiteSpace="nowrap">
-      {label}
-    </Text>
-    <NativeSelect.Root size="sm" width="auto">
-      <NativeSelect.Field value={value} onChange={(event) => onChange(event.target.value)}>
-        {options.map(([key, name]) => (
-          <option key={key} value={key}>
-            {name}
-          </option>
-        ))}
-      </NativeSelect.Field>
-      <NativeSelect.Indicator />
-    </NativeSelect.Root>
-  </HStack>
-);
-
-/** The days that there are, summed over the feeds that are asked for. */
-export function sumDays(days: Day[], feed: string): { day: string; counts: Record<string, number> }[] {
-  const sums = new Map<string, Record<string, number>>();
-  for (const one of days) {
-    if (feed && one.feed !== feed) continue;
-    const sum = sums.get(one.day) ?? {};
-    for (const [name, n] of Object.entries(one.counts)) sum[name] = (sum[name] ?? 0) + n;
-    sums.set(one.day, sum);
-  }
-  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([day, counts]) => ({ day, counts }));
-}
 
 const NOT_SENT = ["unchanged", "filtered"];
 

@@ -3,15 +3,16 @@
 import { Button, Flex, HStack, Input, Link, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { get, path, post, query as search } from "../lib/api";
+import { get, path, post } from "../lib/api";
 import { capital, feedTitle, flowOf, local, number } from "../lib/format";
 import { useChosen, useHref, useNow, usePaged, useRoute, useSettled } from "../lib/hooks";
-import type { Group, Kind, Order, Page, StuckRow } from "../lib/types";
-import { Card, Clip, Empty, Loaded, RunLink, Tag, Time } from "../parts/basics";
-import { PagedTable, Rows, type Col } from "../parts/DataTable";
+import type { Group, Kind, Page, StuckRow } from "../lib/types";
+import { Card, Clip, Empty, RunLink, Tag, Time } from "../parts/basics";
+import { PagedTable, type Col } from "../parts/DataTable";
 import { Download } from "../parts/Download";
 import { OrderBar, Ordered } from "../parts/Order";
-import { Choose } from "./Runs";
+import { Choose } from "../parts/Choose";
+import { Messages, Orders } from "../parts/StuckTables";
 import { StuckDialog } from "./StuckDialog";
 
 const KINDS: { kind: Kind; says: string; none: string }[] = [
@@ -163,6 +164,9 @@ export function Stuck() {
   const feeds = [...new Set([...groups.map((group) => group.feed), ...(feed ? [feed] : [])])];
   const verdicts = [...new Set(groups.filter((group) => group.kind === kind).map((group) => group.verdict))];
   const about = KINDS.find((one) => one.kind === kind)!;
+  // What was never sent cannot be released, parked or sent again.
+  const wasSent = kind === "refused" || kind === "parked";
+  const canOrder = wasSent && (pair.may.write_devices || pair.may.write_apps);
   const choice = {
     has: (row: StuckRow) => chosen.has(key(row)),
     label: (row: StuckRow) => `Choose ${row.name || row.key_shown}`,
@@ -244,20 +248,22 @@ export function Stuck() {
             </HStack>
           )}
         </Flex>
-        <OrderBar
-          rows={[...chosen.values()]}
-          flowOf={flowOf}
-          onDone={(result) => {
-            clear();
-            setDone(result);
-          }}
-        />
+        {wasSent && (
+          <OrderBar
+            rows={[...chosen.values()]}
+            flowOf={flowOf}
+            onDone={(result) => {
+              clear();
+              setDone(result);
+            }}
+          />
+        )}
         <PagedTable
           paged={paged}
           what="Stuck rows"
           caption={`${capital(kind)} rows`}
           rowKey={key}
-          choice={pair.may.write_devices || pair.may.write_apps ? choice : undefined}
+          choice={canOrder ? choice : undefined}
           columns={columns(setOpen, href, now, sort, setSort)}
           empty={
             words || feed || verdict ? (
@@ -288,95 +294,5 @@ export function Stuck() {
         />
       )}
     </Stack>
-  );
-}
-
-function Messages({
-  query,
-  kind,
-  onChoose,
-}: {
-  query: { data: { groups: Group[] } | undefined; error: Error | null; refetch: () => unknown };
-  kind: Kind;
-  onChoose: (group: Group) => void;
-}) {
-  return (
-    <Card title="Most frequent messages">
-      <Loaded query={query} what="The most frequent messages">
-        {({ groups }) => {
-          const rows = groups.filter((group) => group.kind === kind);
-          if (rows.length === 0) return <Empty title={`No message about ${kind} rows`} />;
-          return (
-            <Rows
-              rows={rows}
-              caption="Most frequent messages"
-              rowKey={(row) => JSON.stringify(row)}
-              columns={[
-                { head: "Message", cell: (row) => <Clip width="36rem">{row.message}</Clip> },
-                { head: "Feed", cell: (row) => feedTitle(row.feed) },
-                { head: "Verdict", cell: (row) => <Tag word={row.verdict} /> },
-                { head: "Rows", isNumber: true, cell: (row) => number(row.n) },
-                {
-                  head: "Show",
-                  cell: (row) => (
-                    <Button
-                      size="xs"
-                      variant="outline"
-                      aria-label={`Show rows with: ${row.message}`}
-                      onClick={() => onChoose(row)}
-                    >
-                      Show rows
-                    </Button>
-                  ),
-                },
-              ]}
-            />
-          );
-        }}
-      </Loaded>
-    </Card>
-  );
-}
-
-const ORDER_COLUMNS: Col<Order>[] = [
-  { head: "Ordered", cell: (order) => <Time iso={order.ordered_at} exact /> },
-  { head: "By", cell: (order) => <Clip width="10rem">{order.ordered_by}</Clip> },
-  { head: "Action", cell: (order) => capital(order.action) },
-  { head: "Row", cell: (order) => <Clip width="16rem">{order.key.replaceAll("\x1f", " / ")}</Clip> },
-  { head: "Feed", cell: (order) => feedTitle(order.feed) },
-  { head: "Reason", cell: (order) => <Clip width="20rem">{order.reason}</Clip> },
-];
-
-function Orders() {
-  const { pair } = useChosen();
-  const paged = usePaged<Order>([pair.name, "orders"], (cursor, signal) =>
-    get<Page<Order>>(path(pair.name, "orders") + search({ cursor, limit: 25 }), signal),
-  );
-  const state: Col<Order> = {
-    head: "State",
-    cell: (order) => (
-      <Stack gap={0.5} align="start">
-        <Tag word={order.state} hue={order.state === "done" ? "green" : order.state === "open" ? "blue" : "gray"} />
-        {order.run_id && (
-          <RunLink dagId={pair.dags[flowOf(order.feed)]} runId={order.run_id}>
-            Run
-          </RunLink>
-        )}
-      </Stack>
-    ),
-  };
-  return (
-    <Card title="Orders" aside={<Download table="orders" filters={{}} name="the orders" />}>
-      <PagedTable
-        paged={paged}
-        what="Orders"
-        caption="Who ordered what, newest first"
-        rowKey={(order) => String(order.order_id)}
-        columns={[...ORDER_COLUMNS, state]}
-        empty={
-          <Empty title="Nobody has ordered anything yet">Choose rows above to release, park or resend them.</Empty>
-        }
-      />
-    </Card>
   );
 }
