@@ -26,7 +26,7 @@ if [ -n "$(PYTHON_GIVEN)" ] || ! [ -x "$$python" ]; then python="$(PYTHON)"; fi;
 env -u PYTHONPATH "$$python" include/local/setup.py $(1)
 endef
 
-.PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock screenshots
+.PHONY: help setup setup-cluster setup-dev demo cluster-demo test up dag preflight sandbox bench lint audit lock page screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,10 @@ lint: setup-dev ## Style, format and types
 
 audit: setup-dev ## Pins are exact and, where PyPI's advisories can be asked, without a known vulnerability
 	@"$(VENV_PYTHON)" -m include.local.audit
+
+page: ## Build the sync page's bundle (needs node)
+	@npm ci --no-audit --no-fund --prefix plugins/iru_servicenow/sync_page
+	@npm run --prefix plugins/iru_servicenow/sync_page build
 
 lock: setup-dev ## Pin the newest versions that requirements*.in allow
 	@uv=$$(command -v uv || echo "$(VENV_PYTHON) -m uv"); \
