@@ -150,7 +150,7 @@ def test_a_deep_link_survives_a_reload_and_leads_into_airflow(shown: Shown) -> N
         expect(frame.get_by_role("table", name="Runs")).to_be_visible()
         frame.get_by_role("table", name="Runs").locator("tbody tr").first.get_by_role("link").first.click()
         page.wait_for_url("**/dags/iru_*/runs/**")
-        expect(page.get_by_text("iru_", exact=False).first).to_be_visible()
+        expect(page.get_by_text("Settle: verdicts and report").first).to_be_visible()
 
 
 def test_a_table_is_downloaded_with_its_filters(shown: Shown, tmp_path: Path) -> None:
