@@ -12,6 +12,7 @@ PAGE = Path(__file__).parents[2] / "plugins/iru_servicenow/sync_page"
 DIST = PAGE / "dist"
 SOURCES = (
     "src",
+    "public",
     "mock",
     "index.html",
     "package.json",
@@ -68,7 +69,7 @@ def test_everything_that_the_page_loads_is_in_the_bundle():
     assert any(name.endswith(".js") for name in refers)
     assert [name for name in refers if not name.startswith("./") or not (DIST / name).is_file()] == []
     loaded = {str((DIST / name).relative_to(DIST)) for name in refers}
-    assert set(files(DIST)) == loaded | {"index.html", "LICENSES.txt"}
+    assert set(files(DIST)) == loaded | {"index.html", "LICENSES.txt", "icon.svg", "icon-dark.svg"}
 
 
 def test_no_script_stands_in_the_page_itself():

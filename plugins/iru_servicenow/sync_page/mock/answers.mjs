@@ -47,7 +47,7 @@ const DAGS = (end) => ({
   reconcile: `iru_servicenow_reconcile${end}`,
 });
 const set = (n) => ({
-  name: `ISET00${10234 + n}`,
+  name: n === 3 ? "INaf07ac7ef05132df497338c18082d8fb" : `ISET00${10234 + n}`,
   url: `https://dev12345.service-now.com/sys_import_set.do?sys_id=${n}`,
 });
 
@@ -310,7 +310,7 @@ const stuckRow = (kind, i, mode) => {
     dag_id: feed === "apps" ? "iru_apps" : "iru_devices",
     open_order: open ? { action: open.action, ordered_by: open.ordered_by, ordered_at: open.ordered_at } : null,
     may_order:
-      mode === "reader" || kind === "rejected"
+      mode === "reader" || kind === "rejected" || kind === "held"
         ? []
         : kind === "parked"
           ? ["release"]

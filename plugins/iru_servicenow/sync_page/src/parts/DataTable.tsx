@@ -4,7 +4,7 @@ import { Box, Button, Checkbox, HStack, Table, Text, VisuallyHidden } from "@cha
 import type { ReactNode } from "react";
 import { number } from "../lib/format";
 import type { Paged } from "../lib/hooks";
-import { Failed, Waiting } from "./basics";
+import { Empty, Failed, Waiting } from "./basics";
 
 export type Col<T> = {
   head: string;
@@ -157,7 +157,13 @@ export function PagedTable<T>({
   return (
     <>
       {result.error && <Failed what={what} error={result.error} retry={() => result.refetch()} />}
-      {rows.length === 0 && paged.number === 1 ? empty : <Rows {...look} rows={rows} dim={result.isPlaceholderData} />}
+      {rows.length > 0 && <Rows {...look} rows={rows} dim={result.isPlaceholderData} />}
+      {rows.length === 0 && !next && empty}
+      {rows.length === 0 && next && (
+        <Empty title="Nothing among the rows looked at so far">
+          The search was cut short, so that it does not slow down a load; “Next” goes on.
+        </Empty>
+      )}
       <HStack justify="space-between" wrap="wrap" gap={2}>
         <Text role="status" fontSize="sm" color="fg.muted">
           {total.is_exact ? "" : "At least "}

@@ -207,7 +207,7 @@ export const OutLink = ({ href, children }: { href: string; children: ReactNode 
     href={/^(https?:|\/)/.test(href) ? href : undefined}
     color="blue.fg"
     textDecoration="underline"
-    whiteSpace="nowrap"
+    overflowWrap="break-word"
     onClick={(event) => {
       event.preventDefault();
       openOutside(href);

@@ -166,7 +166,6 @@ export function Stuck() {
   const about = KINDS.find((one) => one.kind === kind)!;
   // What was never sent cannot be released, parked or sent again.
   const wasSent = kind === "refused" || kind === "parked";
-  const canOrder = wasSent && (pair.may.write_devices || pair.may.write_apps);
   const choice = {
     has: (row: StuckRow) => chosen.has(key(row)),
     label: (row: StuckRow) => `Choose ${row.name || row.key_shown}`,
@@ -250,7 +249,7 @@ export function Stuck() {
         </Flex>
         {wasSent && (
           <OrderBar
-            rows={[...chosen.values()]}
+            rows={[...chosen.values()].filter((row) => row.kind === kind)}
             flowOf={flowOf}
             onDone={(result) => {
               clear();
@@ -263,7 +262,7 @@ export function Stuck() {
           what="Stuck rows"
           caption={`${capital(kind)} rows`}
           rowKey={key}
-          choice={canOrder ? choice : undefined}
+          choice={wasSent ? choice : undefined}
           columns={columns(setOpen, href, now, sort, setSort)}
           empty={
             words || feed || verdict ? (
