@@ -16,7 +16,14 @@ const SIGNS: Record<Sign, string> = {
 };
 
 export const Icon = ({ sign, size = 16 }: { sign: Sign; size?: number }) => (
-  <svg width={size} height={size} viewBox="0 0 16 16" aria-hidden="true" focusable="false" style={{ flex: "none" }}>
+  <svg
+    width={size}
+    height={size}
+    viewBox="0 0 16 16"
+    aria-hidden="true"
+    focusable="false"
+    style={{ flex: "none", display: "inline", verticalAlign: "middle" }}
+  >
     <path
       d={SIGNS[sign]}
       fill="none"
@@ -207,6 +214,7 @@ export const OutLink = ({ href, children }: { href: string; children: ReactNode 
     href={/^(https?:|\/)/.test(href) ? href : undefined}
     color="blue.fg"
     textDecoration="underline"
+    display="inline"
     overflowWrap="break-word"
     onClick={(event) => {
       event.preventDefault();
