@@ -68,7 +68,8 @@ def _cautions(signs: Signs) -> Iterator[str]:
     if signs.parked:
         yield f"{_rows(signs.parked).capitalize()} parked: sent no more until somebody releases them."
     if signs.rejected:
-        yield f"{_rows(signs.rejected).capitalize()} cannot be sent as Iru has them; see the stuck rows."
+        them = "it" if signs.rejected == 1 else "them"
+        yield f"{_rows(signs.rejected).capitalize()} cannot be sent as Iru has {them}; see the stuck rows."
     if signs.difference:
         more = "more" if signs.difference > 0 else "fewer"
         yield f"ServiceNow has {_rows(abs(signs.difference))} {more} than Iru."

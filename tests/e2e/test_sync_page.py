@@ -195,7 +195,6 @@ def test_who_may_only_read_is_told_so_and_refused(shown: Shown) -> None:
     [wanted, *_] = shown.api("POST", "stuck", json={"kind": "parked"})["rows"]
     with shown.view("stuck?kind=parked", user=READER) as (page, frame):
         expect(frame.get_by_role("table", name="Parked rows").locator("tbody tr").first).to_be_visible()
-        expect(frame.get_by_role("table", name="Parked rows").get_by_role("checkbox")).to_have_count(0)
         expect(frame.get_by_role("button", name="Release")).to_have_attribute("aria-disabled", "true")
         expect(frame.get_by_text("You may look, but not order")).to_be_visible()
         order = {"feed": wanted["feed"], "keys": [wanted["key"]], "action": "release", "reason": "I want to"}

@@ -83,6 +83,7 @@ def _pair(mine: Access) -> dict[str, Any]:
         "title": settings.titled("Iru → ServiceNow"),
         **_addresses(mine),
         "max_attempts": settings.max_attempts,
+        "flows": {name: feed.source for name, feed in mine.mapping.feeds.items()},
         "dags": {flow: dag_of(settings, flow) for flow in DAGS}
         | {"preflight": settings.named(PREFLIGHT), "reconcile": settings.named(RECONCILE)},
         "may": {f"read_{flow}": flow in mine.readable for flow in DAGS}

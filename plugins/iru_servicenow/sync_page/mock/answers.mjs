@@ -66,6 +66,7 @@ const pairs = (mode) => {
     servicenow: "https://dev12345.service-now.com",
     max_attempts: 5,
     dags: DAGS(""),
+    flows: { computer: "devices", mdm: "devices", apps: "apps" },
     may,
   };
   const more = [

@@ -76,6 +76,3 @@ export const plain = (text: string): string =>
   text.replace(/[\p{Cc}\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, (c) => (c === "\n" ? c : "\ufffd"));
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
-
-/** The flow that carries a feed, as the mapping that comes with the project has it. */
-export const flowOf = (feed: string): "devices" | "apps" => (feed === "apps" ? "apps" : "devices");

@@ -33,6 +33,7 @@ export type Pair = {
   servicenow: string;
   max_attempts: number;
   dags: { devices: string; apps: string; preflight: string; reconcile: string };
+  flows: Record<string, "devices" | "apps">;
   may: May;
 };
 export type Pairs = { user: string; pairs: Pair[] };

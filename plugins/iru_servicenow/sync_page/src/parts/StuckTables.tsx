@@ -2,7 +2,7 @@
 
 import { Button, Stack } from "@chakra-ui/react";
 import { get, path, query as search } from "../lib/api";
-import { capital, feedTitle, flowOf, number } from "../lib/format";
+import { capital, feedTitle, number } from "../lib/format";
 import { useChosen, usePaged } from "../lib/hooks";
 import type { Group, Kind, Order, Page } from "../lib/types";
 import { Card, Clip, Empty, Loaded, RunLink, Tag, Time } from "./basics";
@@ -76,7 +76,7 @@ export function Orders() {
       <Stack gap={0.5} align="start">
         <Tag word={order.state} hue={order.state === "done" ? "green" : order.state === "open" ? "blue" : "gray"} />
         {order.run_id && (
-          <RunLink dagId={pair.dags[flowOf(order.feed)]} runId={order.run_id}>
+          <RunLink dagId={pair.dags[pair.flows[order.feed] ?? "devices"]} runId={order.run_id}>
             Run
           </RunLink>
         )}

@@ -54,7 +54,8 @@ function Noticed({ changes }: { changes: Changes | null }) {
   if (changes === null)
     return (
       <Text fontSize="sm" color="fg.muted">
-        Nobody watches Iru between the scheduled runs: unpause the watcher's DAG to carry changes within seconds.
+        Changes are not watched between the scheduled runs. Set IRU_SERVICENOW_WATCH to on, and give the devices a
+        schedule, to carry them within a minute.
       </Text>
     );
   if (changes.n === 0)

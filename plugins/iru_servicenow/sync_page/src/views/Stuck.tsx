@@ -4,7 +4,7 @@ import { Button, Flex, HStack, Input, Link, Stack, Text } from "@chakra-ui/react
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, path, post } from "../lib/api";
-import { capital, feedTitle, flowOf, local, number } from "../lib/format";
+import { capital, feedTitle, local, number } from "../lib/format";
 import { useChosen, useHref, useNow, usePaged, useRoute, useSettled } from "../lib/hooks";
 import type { Group, Kind, Page, StuckRow } from "../lib/types";
 import { Card, Clip, Empty, RunLink, Tag, Time } from "../parts/basics";
@@ -250,7 +250,7 @@ export function Stuck() {
         {wasSent && (
           <OrderBar
             rows={[...chosen.values()].filter((row) => row.kind === kind)}
-            flowOf={flowOf}
+            flowOf={(feed) => pair.flows[feed] ?? "devices"}
             onDone={(result) => {
               clear();
               setDone(result);

@@ -3,7 +3,7 @@
 import { Box, CloseButton, Dialog, Heading, Portal, Stack, Text } from "@chakra-ui/react";
 import { useQuery } from "@tanstack/react-query";
 import { path, post } from "../lib/api";
-import { capital, feedTitle, flowOf, plain, plural } from "../lib/format";
+import { capital, feedTitle, plain, plural } from "../lib/format";
 import { useChosen } from "../lib/hooks";
 import type { Order, StuckDetail, StuckRow, Verdict } from "../lib/types";
 import { Clip, Empty, Loaded, OutLink, RunLink, Tag, Time } from "../parts/basics";
@@ -133,7 +133,7 @@ export function StuckDialog({
                 >
                   {plain(row.message) || "No message."}
                 </Box>
-                <OrderBar rows={[row]} flowOf={flowOf} onDone={onDone} />
+                <OrderBar rows={[row]} flowOf={(feed) => pair.flows[feed] ?? "devices"} onDone={onDone} />
                 <Loaded query={query} what="The row">
                   {(detail) => (
                     <Stack gap={4}>
