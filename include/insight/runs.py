@@ -17,6 +17,9 @@ MOST_DAYS = 366
 
 _ORDER = (RUNS.c.ended_at, RUNS.c.dag_id, RUNS.c.run_id)
 
+_SHORTEST_S = 0.5
+"""A load that was shorter tells nothing about rows a second."""
+
 
 def runs(scope: Scope, asked: Asked, *, flow: str | None = None) -> Page:
     """Return runs of the flows that may be read, newest first."""
@@ -87,7 +90,7 @@ def _run(scope: Scope, row: Any, feeds: list[Any]) -> Row:
         "began_at": iso(row.began_at), "ended_at": iso(row.ended_at), "failed": row.failed,
         "feeds": {feed.feed: counts_of(feed) for feed in feeds},
         "rows_sent": row.rows_sent, "load_s": row.load_s,
-        "rows_per_s": round(row.rows_sent / row.load_s, 1) if row.load_s > 0 and row.rows_sent else None,
+        "rows_per_s": round(row.rows_sent / row.load_s, 1) if row.load_s >= _SHORTEST_S and row.rows_sent else None,
         "requests": {"iru": row.requests_iru, "servicenow": row.requests_servicenow}, "retries": row.retries,
         "latency": latency_of if row.latency_n and row.latency_p50_s is not None else None,
         "import_sets": [each for feed in feeds for each in _import_sets(scope, feed)],

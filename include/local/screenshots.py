@@ -7,6 +7,7 @@ check and reconciliation; Chromium shows what the page makes of it.
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,11 @@ SHOTS: tuple[tuple[str, str, Theme, tuple[int, int]], ...] = (
 )
 """Name of the file, route, theme, and the window's size."""
 
+WATCHED = {"IRU_SERVICENOW_DEVICES_SCHEDULE": "0 3 1 1 *", "IRU_SERVICENOW_RETRY_DELAY_S": "2"}
+"""The watcher is at work only where devices have a schedule, be it once a year."""
+
+_BETWEEN_CHANGES_S, _CARRIED_WITHIN_S = 8.0, 180.0
+
 REFUSED = [
     {"kind": "row_script_error", "match": "*import_set_computer*", "nth": [3, 9]},
     {"kind": "row_choice_rejected", "match": "*import_set_apps*", "share": 0.01, "by_subject": True, "seed": 3},
@@ -71,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _take_all(home: Path, options: argparse.Namespace) -> None:
-    with shown_fleet(home, options.devices, options.apps_per_device) as (sandbox, airflow):
+    with shown_fleet(home, options.devices, options.apps_per_device, WATCHED) as (sandbox, airflow):
+        _let_the_watcher_carry(sandbox, airflow)
         take(airflow, device_of(sandbox), options.into)
 
 
@@ -91,6 +98,8 @@ def shown_fleet(
 
 
 def _play(sandbox: Sandbox, airflow: LocalAirflow, devices: int, apps: int) -> None:
+    opened = {"prism_last_opened": True}  # some tenants tell when an app was opened last
+    requests.patch(f"{sandbox.iru_url}/_sandbox/switches", json=opened, timeout=30).raise_for_status()
     requests.post(f"{sandbox.servicenow_url}/_sandbox/faults", json=REFUSED, timeout=30).raise_for_status()
     run(airflow, "iru_servicenow_preflight")
     run(airflow, "iru_devices")
@@ -99,6 +108,24 @@ def _play(sandbox: Sandbox, airflow: LocalAirflow, devices: int, apps: int) -> N
     run(airflow, "iru_devices")
     run(airflow, "iru_apps")
     run(airflow, "iru_servicenow_reconcile")
+
+
+def _let_the_watcher_carry(sandbox: Sandbox, airflow: LocalAirflow) -> None:
+    """Change a few devices one after another, and wait until runs that nobody asked for have carried some of it."""
+    headers = {"Authorization": f"Bearer {sandbox.iru_token}"}
+    rows = requests.get(f"{sandbox.iru_url}/api/v1/devices?limit=100", headers=headers, timeout=30).json()
+    for row in [row for row in rows if row["serial_number"] and row["user"]][-6:]:
+        url = f"{sandbox.iru_url}/api/v1/devices/{row['device_id']}"
+        requests.patch(url, json={"user": None}, headers=headers, timeout=30).raise_for_status()
+        time.sleep(_BETWEEN_CHANGES_S)
+    deadline = time.monotonic() + _CARRIED_WITHIN_S
+    while time.monotonic() < deadline:
+        airflow.check()
+        found = airflow.client.call("GET", "/dags/iru_devices/dagRuns?run_type=asset_triggered&state=success&limit=9")
+        if found["dag_runs"]:
+            return
+        time.sleep(1)
+    raise AirflowFailedError(f"The watcher has carried nothing within {_CARRIED_WITHIN_S:.0f} s.")
 
 
 def run(airflow: LocalAirflow, dag_id: str) -> str:

@@ -130,7 +130,7 @@ const COLUMNS: Col<RunRow>[] = [
     hint: "Rows sent per second of loading",
     cell: (run) => (run.rows_per_s === null ? "–" : decimal(run.rows_per_s)),
   },
-  { head: "Loading", isNumber: true, cell: (run) => (run.rows_sent === 0 ? "–" : duration(run.load_s)) },
+  { head: "Loading", isNumber: true, cell: (run) => (run.rows_sent === 0 ? "–" : run.load_s < 1 ? "under 1 s" : duration(run.load_s)) },
   {
     head: "Requests",
     isNumber: true,
