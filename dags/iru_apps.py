@@ -20,7 +20,7 @@ own nightly job fills `samp_sw_usage` from them. Needs SAM Pro.
 `held` rows mean that `iru_devices` has to run first. A guard that struck is lifted for one run with the param
 `lift_guards`, once somebody knows why so much changed. Trigger with `{"mode": "plan"}` to see what would be sent.
 The run's files lie under `<storage root>/runs/iru_apps/<run id>/`; the table in `settle`'s log sums them up, and the
-*Details* of `plan` and `settle` lead to their pages.
+*Details* of `plan` and `settle` lead to their pages. *Iru → ServiceNow* in the menu shows what is stuck, and every run.
 """
 
 from airflow.sdk import DAG, dag

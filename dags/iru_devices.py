@@ -18,8 +18,9 @@ triggerer asks for it: these runs are of the type *asset triggered*, and say not
 ServiceNow refused are sent again with the next run. A guard that struck is lifted for one run with the param
 `lift_guards`, once somebody knows why so much changed. Trigger with `{"mode": "plan"}` to see what would be sent.
 The run's files lie under `<storage root>/runs/iru_devices/<run id>/`; the table in `settle`'s log sums them up, and the
-*Details* of `plan` and `settle` lead to their pages. No runs between the schedules although devices change? The
-triggerer's log says what the watcher waits for; the next full run carries everything in any case.
+*Details* of `plan` and `settle` lead to their pages. *Iru → ServiceNow* in the menu shows what is stuck, and every run.
+No runs between the schedules although devices change? The triggerer's log says what the watcher waits for; the next
+full run carries everything in any case.
 """
 
 from airflow.sdk import DAG, dag
