@@ -22,9 +22,10 @@ _OWN_NOISE = ("Done. Returned value was",)
 _TASK_FAILED = "Task failed with exception"
 ON_PURPOSE = frozenset(
     {
-        "AccessDenied", "AirflowFailException", "AnswerLost", "AnswerUnusable", "BadRequest", "CountsDisagree",
-        "ExportUnusable", "NoSuchTable", "NotFound", "NotPermitted", "Refused", "Repeated", "RetryLater",
-        "RunUnsafe", "SetupWrong", "StorageFailed", "StoredOtherwise", "TokenRefused", "TransformPending", "WalkBroken",
+        "AccessDenied", "AirflowFailException", "AnswerLost", "AnswerUnusable", "BadQuestion", "BadRequest",
+        "CountsDisagree", "ExportUnusable", "NoAnswer", "NoLedger", "NoSuchTable", "NotFound", "NotPermitted",
+        "NotThere", "OtherForm", "Refused", "Repeated", "RetryLater", "RunUnsafe", "SetupWrong", "StorageFailed",
+        "StoredOtherwise", "TokenRefused", "TooSlow", "TransformPending", "WalkBroken",
     }
 )  # fmt: skip
 """The pipeline's own errors by name, since nothing is imported from it here."""
