@@ -17,6 +17,7 @@ from typing import Any
 
 import requests
 
+from bench.busy import busy_sandbox
 from include.local.airflow import LocalAirflow
 from include.local.sandbox import Sandbox, running_sandbox
 from include.servicenow.client import ServiceNowClient
@@ -129,6 +130,7 @@ def table(measured: Mapping[str, Any]) -> Iterable[str]:
     yield f"{runs['count']} runs of {runs['median_s']:.1f} s in the median, {runs['tasks_s']:.1f} s of them in tasks"
     yield f"from the event to the run's first task: {runs['queued_s']:.1f} s"
     yield f"Iru, idle for {measured['idle']['seconds']:.0f} s: {json.dumps(measured['idle']['requests'])}"
+    yield f"the sandbox was busy for {measured['sandbox_busy']:.0%} of the time"
 
 
 def _measure(stage: Stage, devices: int, count: int) -> dict[str, Any]:
@@ -139,9 +141,16 @@ def _measure(stage: Stage, devices: int, count: int) -> dict[str, Any]:
     _settle_down(stage)
     idle = _idle(stage)
     rows = [row for offset in range(0, devices, 300) for row in stage.iru("GET", f"devices?limit=300&offset={offset}")]
+    draw = random.Random(1)  # noqa: S311 - reproducible, not cryptography
+    with busy_sandbox() as busy:
+        _change(stage, draw, rows, count)
+    return _results(stage, devices, idle, first) | {"sandbox_busy": busy.share}
+
+
+def _change(stage: Stage, draw: random.Random, rows: list[dict[str, Any]], count: int) -> None:
+    """Let changes happen, and wait until each has arrived."""
     blueprints = sorted({row["blueprint_id"] for row in rows})
     known = stage.assigned()
-    draw = random.Random(1)  # noqa: S311 - reproducible, not cryptography
     chosen = draw.sample([row for row in rows if row["serial_number"] in known], count)
     for number, device in enumerate(chosen):
         stage.make(device, blueprints, move=number % 5 == 4)
@@ -151,7 +160,6 @@ def _measure(stage: Stage, devices: int, count: int) -> dict[str, Any]:
             time.sleep(0.3)
     while stage.look():
         time.sleep(0.3)
-    return _results(stage, devices, idle, first)
 
 
 def _settle_down(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.busy import busy_sandbox
 from bench.load_contenders import CHUNK_ROWS
 from bench.load_rows import APPS_PER_DEVICE, KEY, STAGING, Row, app_rows, computer_rows, differences, frame_of
 from bench.load_stage import SLOTS, Access, Profile, stage
@@ -56,9 +57,9 @@ def measure(devices: int, seeds: int) -> dict[str, Any]:
 def table(results: Mapping[str, Any]) -> Iterable[str]:
     """Yield what came out, a line for each step."""
     yield f"{results['rows']:,} app rows, {PROFILE.name}; differences at the end: {results['differences']}"
-    yield "step          rows sent  requests  load seconds"
+    yield "step          rows sent  requests  load seconds  sandbox busy"
     for name, step in results["steps"].items():
-        yield f"{name:12}  {step['sent']:9}  {step['requests']:8}  {step['load_s']:12.2f}"
+        yield f"{name:12}  {step['sent']:9}  {step['requests']:8}  {step['load_s']:12.2f}  {step['sandbox_busy']:12.0%}"
     yield f"2 % changed take {results['time_share']:.2%} of the time that all take"
 
 
@@ -74,11 +75,17 @@ def _run(folder: Path, access: Access, ledger: Ledger, rows: list[Row]) -> dict[
     path, client = folder / "to_send.parquet", ServiceNowClient(access.settings)
     write_frame(path, to_send)
     begun_s = time.perf_counter()
-    if len(to_send):
-        load_frame(client, LoadSpec(STAGING, (KEY,), chunk_rows=CHUNK_ROWS, concurrency=SLOTS), path)
+    with busy_sandbox() as busy:
+        if len(to_send):
+            load_frame(client, LoadSpec(STAGING, (KEY,), chunk_rows=CHUNK_ROWS, concurrency=SLOTS), path)
     load_s = time.perf_counter() - begun_s if len(to_send) else 0.0
     settle_feed(ledger, feed, to_send, Receipts(path).read_verdicts(), run_id=folder.name)
-    return {"sent": len(to_send), "requests": client.requests.total, "load_s": round(load_s, 3)}
+    return {
+        "sent": len(to_send),
+        "requests": client.requests.total,
+        "load_s": round(load_s, 3),
+        "sandbox_busy": busy.share,
+    }
 
 
 def _shaped(rows: list[Row]) -> pd.DataFrame:

@@ -23,12 +23,12 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "load": Part(load.measure, load.table, plots.plot_load),
-    "extract": Part(extract.measure, extract.table),
-    "leverage": Part(leverage.measure, leverage.table),
+    "extract": Part(extract.measure, extract.table, plots.plot_extract),
+    "leverage": Part(leverage.measure, leverage.table, plots.plot_leverage),
     "client": Part(client.measure, client.table, plots.plot_client),
-    "orchestration": Part(orchestration.measure, orchestration.table),
-    "freshness": Part(freshness.measure, freshness.table),
-    "page": Part(page.measure, page.table),
+    "orchestration": Part(orchestration.measure, orchestration.table, plots.plot_orchestration),
+    "freshness": Part(freshness.measure, freshness.table, plots.plot_freshness),
+    "page": Part(page.measure, page.table, plots.plot_page, in_set=False),
     "chaos": Part(chaos.measure, chaos.table, in_set=False),
 }
 """Every part by its name, in the order in which they run."""
