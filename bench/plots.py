@@ -80,7 +80,7 @@ def plot_extract(measured: Mapping[str, Any], file: Path = HERE / "extract.svg")
         _bars(asked, "requests", {way: one["requests"] for way, one in ways.items()}, "%d")
         _bars(took, "seconds", {way: one["seconds"] for way, one in ways.items()}, "%.1f")
         told = {f"{fleet}\n{one['method']}": 100 * one["share"] for fleet, one in choice.items()}
-        _bars(hour, "% of an hour's requests, by devices", told, "%.1f")
+        _bars(hour, "% of an hour's requests, by devices", told, "%.2f")
     return file
 
 
@@ -102,7 +102,8 @@ def plot_orchestration(measured: Mapping[str, Any], file: Path = HERE / "orchest
             axes.bar_label(bars, fmt="%.1f")
         axes.set(title=f"{measured['devices']:,} devices sent whole", ylabel="seconds", xlabel="pair of runs")
         axes.set_xticks([n + 0.19 for n in range(len(measured["airflow_s"]))], range(1, len(measured["airflow_s"]) + 1))
-        axes.legend(loc="lower right")
+        axes.margins(y=0.12)
+        axes.legend(loc="lower center")
     return file
 
 

@@ -1,4 +1,4 @@
-"""The sync page's bundle: HTML, script, style and icons as npm has built them, for whoever is signed in to Airflow.
+"""The sync page's bundle: HTML, script, style and icons as npm has built them, for whoever may read a flow's DAG.
 
 Sources: Airflow, "Plugins" (a plugin's FastAPI app is open to everybody unless each route asks for a login); W3C,
 "Content Security Policy Level 3".
@@ -8,9 +8,13 @@ import mimetypes
 from functools import cache
 from pathlib import Path
 
-from airflow.api_fastapi.core_api.security import get_user
-from fastapi import APIRouter, Depends, HTTPException, Response
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
+
+from include.errors import PipelineError
+from include.inventory.settings import Settings, pair_names
+from iru_servicenow.sync_api.access import access_of
 
 DIST = Path(__file__).with_name("sync_page") / "dist"
 
@@ -27,7 +31,25 @@ HEADERS = {
 
 _KINDS = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain"}
 
-router = APIRouter(dependencies=[Depends(get_user)])
+ICONS = frozenset({"icon.svg", "icon-dark.svg"})
+"""What Airflow's menu shows to everybody who is signed in."""
+
+_NO_RIGHT = "You need the right to read a DAG of this pipeline. Ask the people who run this Airflow for it."
+
+
+def require_reader(request: Request, user: GetUserDep) -> None:
+    """Answer 403 to somebody who may read no flow of any pair, and 401 to a stranger."""
+    if request.path_params.get("name") in ICONS:
+        return
+    try:
+        may = [access_of(Settings.of_pair(name), request, user) for name in pair_names()]
+    except PipelineError as error:
+        raise HTTPException(503, str(error)) from None
+    if not any(one.readable or one.reads_setup for one in may):
+        raise HTTPException(403, _NO_RIGHT)
+
+
+router = APIRouter(dependencies=[Depends(require_reader)])
 
 
 @cache

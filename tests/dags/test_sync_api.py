@@ -90,6 +90,26 @@ def test_the_routes_are_those_of_the_contract():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["", "index.html", "LICENSES.txt", "icon.svg", "nothing.js"])
+def test_the_page_itself_is_for_readers(page: SimpleNamespace, name: str) -> None:
+    """A stranger loads nothing, somebody without a right the menu's icon alone, a reader what is there."""
+    address = f"/iru-servicenow/page/{name}"
+    is_there, is_icon = name != "nothing.js", name == "icon.svg"
+    assert page.stranger.get(address).status_code == 401
+    assert page.nobody.get(address).status_code == (200 if is_icon else 403)
+    answer = page.viewer.get(address)
+    assert answer.status_code == (200 if is_there else 404)
+    if is_there:
+        assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["../sync_files.py", "..%2fsync_files.py", "assets/../../package.json", "/etc/passwd"])
+def test_nothing_but_the_bundle_is_served(page: SimpleNamespace, path: str) -> None:
+    """No spelling of a path leads out of the bundle."""
+    assert page.viewer.get(f"/iru-servicenow/page/{path}").status_code in (403, 404)
+
+
 @pytest.mark.parametrize(("method", "path"), routes())
 def test_every_route_refuses_a_stranger(page, seeded, method, path):
     """Without a login nobody learns anything, not even whether a question makes sense."""
