@@ -25,6 +25,7 @@ row again), or *a person*. Nothing is ever written to ServiceNow's tables or del
 
 from airflow.sdk import DAG, dag
 from iru_servicenow import reconcile
+from iru_servicenow.assets import table
 from iru_servicenow.each_pair import each_pair
 from iru_servicenow.links import RECONCILE, link
 from iru_servicenow.wiring import alarms, common
@@ -51,7 +52,9 @@ def build(settings: Settings) -> DAG:
     def check() -> None:
         """Compare all sides."""
         sources = list(dict.fromkeys(feed.source for feed in feeds.values()))
-        link(reconcile.compare(settings.pair, sources), RECONCILE)
+        # That the tables are named here, too, makes them known to Airflow before loads that end together tell of them.
+        reads = [table(feed, settings) for feed in feeds.values()]
+        link(reconcile.compare.override(inlets=reads)(settings.pair, sources), RECONCILE)
 
     return check()
 

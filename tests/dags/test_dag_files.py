@@ -101,3 +101,16 @@ def test_the_number_of_tasks_is_constant(monkeypatch: pytest.MonkeyPatch, partit
         assert mapped == ((loads | shares) if partitions > 1 else set())
         assert {"plan"} <= dag.get_task("settle").get_flat_relative_ids(upstream=True)
         DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
+def test_every_table_is_known_before_a_load_tells_of_it(bag: DagBag) -> None:
+    """Loads that end together would each make the asset that their alias adds, and Airflow fails the second."""
+    told = {
+        task.target.name
+        for dag_id in FLOW_IDS
+        for task in bag.dags[dag_id].tasks
+        if getattr(task, "told_by", None) is not None
+    }
+    [reader] = [task for task in bag.dags["iru_servicenow_reconcile"].tasks if task.inlets]
+    assert told == {"servicenow_cmdb_ci_computer", "servicenow_x_kandj_kandji_mdm", "servicenow_cmdb_sam_sw_install"}
+    assert told <= {asset.name for asset in reader.inlets}
