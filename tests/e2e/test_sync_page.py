@@ -205,6 +205,27 @@ def test_who_may_only_read_is_told_so_and_refused(shown: Shown) -> None:
     assert shown.api("GET", "orders")["rows"] == []
 
 
+def test_a_row_is_chosen_and_the_order_left_alone_by_keyboard(shown: Shown) -> None:
+    """Without a mouse a view is opened, a row chosen and a dialog left, and the focus is back where it was."""
+    with shown.view("overview") as (page, frame):
+        frame.get_by_role("link", name="Stuck rows", exact=True).focus()
+        page.keyboard.press("Enter")
+        frame.get_by_role("link", name="Parked").focus()
+        page.keyboard.press("Enter")
+        row = frame.get_by_role("table", name="Parked rows").locator("tbody tr").first
+        row.get_by_role("checkbox").focus()
+        page.keyboard.press("Space")
+        expect(frame.get_by_text("1 row chosen")).to_be_visible()
+        release = frame.get_by_role("button", name="Release")
+        release.focus()
+        page.keyboard.press("Enter")
+        expect(frame.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(frame.get_by_role("dialog")).to_have_count(0)
+        expect(release).to_be_focused()
+    assert shown.api("GET", "orders")["rows"] == []
+
+
 def test_a_parked_row_is_released_and_arrives(shown: Shown) -> None:
     """Chosen, released with a reason, sent by a run that the page starts: the row is in ServiceNow, the order done."""
     [row, *_] = shown.api("POST", "stuck", json={"kind": "parked", "feed": "apps", "verdict": "error"})["rows"]
